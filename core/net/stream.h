@@ -1,0 +1,50 @@
+#pragma once
+// The narrow waist of all network I/O: bytes in, bytes out, plain or TLS behind one interface, so that
+// protocols are written once and files that speak them compile without Asio's sockets or OpenSSL.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "core/net/address.h"
+#include "core/net/deadline.h"
+#include "core/net/fault.h"
+
+namespace sluice::net {
+
+struct TlsFacts;
+
+// At most one read and one write at a time; both from the thread of its executor. Destroying it closes it,
+// which must not happen while an operation is under way: close() first, and let the operation end.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  // 1 to buffer.size() bytes, or 0 at the orderly end of the stream. Faults: kReset, kClosed, kProtocol
+  // (TLS).
+  virtual boost::asio::awaitable<NetResult<size_t>> read_some(std::span<char> buffer) = 0;
+  // All of it, or a fault. `bytes` must stay valid until then.
+  virtual boost::asio::awaitable<NetResult<void>> write_all(std::string_view bytes) = 0;
+  // At once, without a farewell; operations under way end with kClosed. May be called again.
+  virtual void close() = 0;
+  // Tells the peer that nothing more will be sent (TLS close_notify, TCP FIN), as far as that works without
+  // waiting.
+  virtual void finish() = 0;
+  virtual Endpoint remote() const = 0;
+  // What the handshake showed; null on a plain stream.
+  virtual const TlsFacts* tls() const { return nullptr; }
+};
+
+// A TCP connection with TCP_NODELAY. Faults: kRefused, kUnreachable, kReset, kConnectTimeout.
+// From here on the deadline closes this stream, which the caller may change.
+boost::asio::awaitable<NetResult<std::unique_ptr<Stream>>> connect_tcp(Endpoint endpoint, Deadline& deadline);
+
+// Tries the addresses in order, the next one when one fails; an address that only hangs gets its share of the
+// time that is left, not all of it. The fault is that of the last one tried.
+boost::asio::awaitable<NetResult<std::unique_ptr<Stream>>> connect_any(std::vector<IpAddress> addresses,
+                                                                       uint16_t port, Deadline& deadline);
+
+}  // namespace sluice::net
