@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "agent/cli/cli.h"
+
+int main(int argc, char** argv) { return sluice::cli::main(argc, argv); }
