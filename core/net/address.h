@@ -13,6 +13,8 @@
 
 namespace sluice::net {
 
+enum class IpFamily { kAny, kIp4, kIp6 };
+
 struct IpAddress {
   bool is_v6 = false;
   std::array<uint8_t, 16> bytes{};  // network order; IPv4 uses the first four

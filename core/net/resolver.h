@@ -17,8 +17,6 @@
 
 namespace sluice::net {
 
-enum class IpFamily { kAny, kIp4, kIp6 };
-
 struct ResolveOptions {
   // kIp4 and kIp6 answer as soon as that family has addresses; kAny waits for both and lists IPv4 first.
   IpFamily preferred = IpFamily::kAny;
