@@ -1,0 +1,69 @@
+#pragma once
+// Notifications as requests: one function in, one function back. The driver sends what comes out and hands
+// the answer to `classify`; it knows nothing of Slack or PagerDuty.
+//
+//     auto outgoing = notifier.to_request(delivery, read_file);
+//     if (!outgoing) outcome = outcome_of(outgoing.error());            // a template or secret that cannot
+//     be had else ... send outgoing->request with outgoing->http.tls under outgoing->timeout ...
+//          outcome = answered ? classify(*delivery.to, response) : outcome_of_no_answer(error);
+//     pipeline.on_delivery(now, delivery.id, outcome);
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "alerts/notification.h"
+#include "core/http_message.h"
+#include "core/mistake.h"
+#include "core/result.h"
+
+namespace sluice::alerts::notify {
+
+// How messages look where the configuration does not say: ours, or byte for byte as Alertmanager's defaults
+// have it.
+enum class Look { kSluice, kAlertmanager };
+
+struct NotifierOptions {
+  std::string
+      external_url;  // where people reach this agent; links in messages begin with it; no trailing slash
+  Look look = Look::kSluice;
+  std::string user_agent = "sluice";
+};
+
+// Reads a secret's file; edges pass the disk, tests pass a map.
+using ReadFile = std::function<Result<std::string>(const std::string& path)>;
+
+struct OutgoingRequest {
+  HttpRequest request;
+  TlsConfig tls;
+  bool follow_redirects = true;
+  Duration timeout = 10s;
+};
+
+// Immutable once made; make a new one when the configuration changes.
+class Notifier {
+ public:
+  // Parses every template of the configuration. Mistakes name the template file, or the receiver and key.
+  static std::unique_ptr<Notifier> make(std::shared_ptr<const Config> config, NotifierOptions options,
+                                        Mistakes& mistakes);
+  ~Notifier();
+
+  // The request for a delivery. kInvalid: a template failed, it will never succeed; kUnavailable: a secret's
+  // file could not be read, try again.
+  Result<OutgoingRequest> to_request(const Delivery& delivery, const ReadFile& read_file) const;
+
+ private:
+  struct State;
+  explicit Notifier(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// What an answer means for the integration it came from.
+DeliveryOutcome classify(const Integration& to, const HttpResponse& response, Timestamp now);
+// A request that could not be made.
+DeliveryOutcome outcome_of(const Error& error);
+// A request that got no answer. `sent` = the request, or a part of it, had left: it may have been acted upon.
+DeliveryOutcome outcome_of_no_answer(const Error& error, bool sent);
+
+}  // namespace sluice::alerts::notify
