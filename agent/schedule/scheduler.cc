@@ -138,10 +138,10 @@ void Scheduler::finished(TargetId id, Instant now) {
   Target& target = it->second;
   target.in_flight = false;
   --stats_.in_flight;
+  if (now > target.last + target.spec.timeout + kLate) ++stats_.overran;
   // due() judges whether a point that has passed meanwhile is still worth running.
   const int64_t k = index_at_or_before(target.origin, target.period, target.last);
   enqueue(id, target, point(target.origin, target.period, k + 1));
-  (void)now;
 }
 
 std::vector<Due> Scheduler::due(Instant now) {

@@ -58,8 +58,9 @@ struct Due {
 
 struct ScheduleStats {
   uint64_t started = 0;
-  uint64_t late = 0;    // started more than kLate after the scheduled instant
-  uint64_t missed = 0;  // grid points that were never run
+  uint64_t late = 0;     // started more than kLate after the scheduled instant
+  uint64_t missed = 0;   // grid points that were never run
+  uint64_t overran = 0;  // ended more than kLate after their deadline: a prober that does not keep its time
   size_t targets = 0;
   size_t in_flight = 0;
   Duration worst_lateness{};  // of a run that was started
