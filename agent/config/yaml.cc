@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <sstream>
+#include <unordered_set>
 
 #include "core/number.h"
 
@@ -88,6 +89,7 @@ class TreeBuilder : public YAML::EventHandler {
     Node node;
     YAML::anchor_t anchor = 0;
     std::optional<Entry> key;  // the key that waits for its value
+    std::unordered_set<std::string> keys;
   };
 
   [[noreturn]] void abandon(Mark mark, std::string message) {
@@ -139,10 +141,9 @@ class TreeBuilder : public YAML::EventHandler {
     } else {
       if (node.kind == Node::Kind::kNull) check_colon(*parent.key);
       if (node.mark.line == 0) node.mark = parent.key->mark;
-      if (const Node* earlier = parent.node.find(parent.key->key);
-          earlier != nullptr && parent.key->key != "<<") {
+      if (parent.key->key != "<<" && !parent.keys.insert(parent.key->key).second) {
         diagnostics_.add(parent.key->mark,
-                         fmt::format("key {} is already set in this map", quoted(parent.key->key)));
+                         fmt::format("key {} is already set in this map", quote(parent.key->key)));
       } else {
         parent.key->value = std::move(node);
         parent.node.entries.push_back(std::move(*parent.key));
@@ -205,7 +206,7 @@ class TreeBuilder : public YAML::EventHandler {
     const size_t start = static_cast<size_t>(key.mark.column - 1);
     if (line >= lines_.size() || start >= lines_[line].size()) return;
     if (lines_[line].substr(start).find(':') == std::string_view::npos) {
-      diagnostics_.add(key.mark, fmt::format("expected a colon after {}", quoted(key.key)));
+      diagnostics_.add(key.mark, fmt::format("expected a colon after {}", quote(key.key)));
     }
   }
 
@@ -361,7 +362,7 @@ std::optional<int64_t> read_integer(const Node& node, Diagnostics& diagnostics, 
   const char* const end = node.scalar.data() + node.scalar.size();
   const auto [stop, error] = std::from_chars(node.scalar.data(), end, value);
   if (error == std::errc() && stop == end && !node.scalar.empty()) return value;
-  diagnostics.add(node.mark, fmt::format("{} must be a whole number, not {}", what, quoted(node.scalar)));
+  diagnostics.add(node.mark, fmt::format("{} must be a whole number, not {}", what, quote(node.scalar)));
   return std::nullopt;
 }
 
@@ -369,7 +370,7 @@ std::optional<double> read_number(const Node& node, Diagnostics& diagnostics, st
   if (!expect_scalar(node, diagnostics, what, "a number")) return std::nullopt;
   const std::optional<double> value = parse_float(node.scalar);
   if (!value)
-    diagnostics.add(node.mark, fmt::format("{} must be a number, not {}", what, quoted(node.scalar)));
+    diagnostics.add(node.mark, fmt::format("{} must be a number, not {}", what, quote(node.scalar)));
   return value;
 }
 
@@ -380,7 +381,7 @@ std::optional<bool> read_boolean(const Node& node, Diagnostics& diagnostics, std
                  [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   if (word == "true" || word == "yes" || word == "on") return true;
   if (word == "false" || word == "no" || word == "off") return false;
-  diagnostics.add(node.mark, fmt::format("{} must be true or false, not {}", what, quoted(node.scalar)));
+  diagnostics.add(node.mark, fmt::format("{} must be true or false, not {}", what, quote(node.scalar)));
   return std::nullopt;
 }
 
@@ -531,7 +532,7 @@ bool Fields::bytes(std::string_view key, size_t& out) {
     }
   }
   diagnostics_.add(value->mark,
-                   fmt::format("{} must be a size such as 10MB, not {}", name(key), quoted(*text)));
+                   fmt::format("{} must be a size such as 10MB, not {}", name(key), quote(*text)));
   return false;
 }
 
@@ -580,7 +581,7 @@ bool Fields::labels(std::string_view key, Labels& out) {
   bool valid = true;
   for (const auto& [label, text] : pairs) {
     if (label == kMetricName || !is_valid_utf8(label) || label.empty()) {
-      mistake(key, fmt::format("{} is not a label name", quoted(label)));
+      mistake(key, fmt::format("{} is not a label name", quote(label)));
       valid = false;
     } else {
       out.set(label, text);
@@ -597,8 +598,8 @@ bool Fields::choice(std::string_view key, std::string& out, std::initializer_lis
     return true;
   }
   const std::string near = nearest(word, words);
-  mistake(key, fmt::format("{} is not one of {}{}", quoted(word), fmt::join(words, ", "),
-                           near.empty() ? "" : fmt::format(", did you mean {}?", quoted(near))));
+  mistake(key, fmt::format("{} is not one of {}{}", quote(word), fmt::join(words, ", "),
+                           near.empty() ? "" : fmt::format(", did you mean {}?", quote(near))));
   return false;
 }
 
@@ -618,8 +619,8 @@ void Fields::done() {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
     const std::string near = nearest(entry.key, known_);
     diagnostics_.add(entry.mark,
-                     fmt::format("unknown key {}{}{}", quoted(entry.key), what_.empty() ? "" : " in " + what_,
-                                 near.empty() ? "" : fmt::format(", did you mean {}?", quoted(near))));
+                     fmt::format("unknown key {}{}{}", quote(entry.key), what_.empty() ? "" : " in " + what_,
+                                 near.empty() ? "" : fmt::format(", did you mean {}?", quote(near))));
   }
 }
 
