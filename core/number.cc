@@ -1,7 +1,10 @@
 #include "core/number.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <iterator>
 #include <limits>
 
 namespace sluice {
@@ -16,38 +19,86 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower) {
   return true;
 }
 
+// Writes NaN and the infinities; false when the value is a number.
+bool append_special(std::string& out, double value) {
+  if (std::isfinite(value)) return false;
+  out += std::isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+  return true;
+}
+
+void append_digits(std::string& out, double value, std::chars_format format) {
+  char buffer[400];  // DBL_MAX has 309 digits, and the smallest denormal 324 places and up to 17 digits more
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, format).ptr;
+  out.append(buffer, end);
+}
+
+// Shortest digits without an exponent. Beyond 2^53 to_chars prints all digits of the exact integer, Go the shortest ones
+// filled up with zeros.
+void append_fixed(std::string& out, double value) {
+  if (std::abs(value) < 0x1p53) return append_digits(out, value, std::chars_format::fixed);
+  std::string text;
+  append_digits(text, std::abs(value), std::chars_format::scientific);
+  const size_t e = text.find('e');
+  const size_t digits_before_point = static_cast<size_t>(std::atoi(text.c_str() + e + 1)) + 1;
+  text.resize(e);
+  std::erase(text, '.');
+  text.resize(std::max(text.size(), digits_before_point), '0');
+  if (value < 0) out += '-';
+  out += text;
+}
+
+// Go's underscoreOK: each underscore stands between digits, or between a base prefix and a digit.
+bool underscores_separate_digits(std::string_view rest, bool hexadecimal) {
+  const auto is_digit = [&](char c) {
+    const bool decimal = c >= '0' && c <= '9';
+    return decimal || (hexadecimal && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
+  };
+  for (size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] != '_') continue;
+    const bool after_digit = i == 0 ? hexadecimal : is_digit(rest[i - 1]);
+    if (!after_digit || i + 1 == rest.size() || !is_digit(rest[i + 1])) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void append_float(std::string& out, double value) {
-  if (std::isnan(value)) {
-    out += "NaN";
-    return;
-  }
-  if (std::isinf(value)) {
-    out += value > 0 ? "+Inf" : "-Inf";
-    return;
-  }
-  char buffer[40];
-  // Whole numbers are most of what is exposed, and printing them as integers is several times faster.
-  if (value == std::trunc(value) && std::abs(value) < 1e15) {
-    if (value == 0 && std::signbit(value)) {
-      out += "-0";
-      return;
-    }
+  if (append_special(out, value)) return;
+  const double magnitude = std::abs(value);
+  // Whole numbers are most of what is printed, and printing them as integers is several times faster.
+  if (magnitude < 1e15 && value == std::trunc(value) && !(value == 0 && std::signbit(value))) {
+    char buffer[24];
     const auto end = std::to_chars(buffer, buffer + sizeof buffer, static_cast<int64_t>(value)).ptr;
     out.append(buffer, end);
     return;
   }
-  // Go's 'g' with shortest precision switches to an exponent below 1e-4 and from 1e21 on.
-  const double magnitude = std::abs(value);
-  const auto format = magnitude < 1e-4 || magnitude >= 1e21 ? std::chars_format::scientific : std::chars_format::fixed;
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, format).ptr;
-  out.append(buffer, end);
+  const bool exponent = magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21);
+  if (exponent) return append_digits(out, value, std::chars_format::scientific);
+  append_fixed(out, value);
 }
 
 std::string format_float(double value) {
   std::string out;
   append_float(out, value);
+  return out;
+}
+
+std::string format_float_f(double value) {
+  std::string out;
+  if (!append_special(out, value)) append_fixed(out, value);
+  return out;
+}
+
+std::string format_float_g(double value) {
+  std::string out;
+  if (append_special(out, value)) return out;
+  append_digits(out, value, std::chars_format::scientific);
+  // Without a precision Go decides as if it were six.
+  const int exponent = std::atoi(out.c_str() + out.find('e') + 1);
+  if (exponent < -4 || exponent >= 6) return out;
+  out.clear();
+  append_digits(out, value, std::chars_format::fixed);
   return out;
 }
 
@@ -62,21 +113,27 @@ std::optional<double> parse_float(std::string_view text) {
     return negative ? -inf : inf;
   }
   if (equals_ignoring_case(text, "nan")) return std::numeric_limits<double>::quiet_NaN();
-  auto format = std::chars_format::general;
-  if (rest.size() > 2 && rest[0] == '0' && (rest[1] == 'x' || rest[1] == 'X')) {
-    format = std::chars_format::hex;
+  const bool hexadecimal = rest.size() > 2 && rest[0] == '0' && (rest[1] == 'x' || rest[1] == 'X');
+  if (hexadecimal) {
     rest.remove_prefix(2);
+    if (rest.find_first_of("pP") == std::string_view::npos) return std::nullopt;
   }
-  const char first = rest[0];
-  if (!((first >= '0' && first <= '9') || first == '.' || format == std::chars_format::hex)) return std::nullopt;
+  std::string without;
+  if (rest.find('_') != std::string_view::npos) {
+    if (!underscores_separate_digits(rest, hexadecimal)) return std::nullopt;
+    std::copy_if(rest.begin(), rest.end(), std::back_inserter(without), [](char c) { return c != '_'; });
+    rest = without;
+  }
+  // from_chars takes words as well ("nan(1)", "inf"), which were dealt with above.
+  const bool digits = rest[0] == '.' || (rest[0] >= '0' && rest[0] <= '9') || hexadecimal;
+  if (!digits || rest[0] == 'i' || rest[0] == 'I' || rest[0] == 'n' || rest[0] == 'N') return std::nullopt;
+  const auto format = hexadecimal ? std::chars_format::hex : std::chars_format::general;
   double value = 0;
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value, format);
   if (end != rest.data() + rest.size() || error == std::errc::invalid_argument) return std::nullopt;
   if (error == std::errc::result_out_of_range) {
-    // from_chars does not say which way: a negative exponent underflows to zero, everything else overflows.
-    const bool tiny = rest.find("e-") != std::string_view::npos || rest.find("E-") != std::string_view::npos ||
-                      rest.find("p-") != std::string_view::npos;
-    value = tiny ? 0.0 : std::numeric_limits<double>::infinity();
+    // from_chars does not say on which side of the range it is; strtod does, and is slow only here.
+    value = std::strtod(((hexadecimal ? "0x" : "") + std::string(rest)).c_str(), nullptr);
   }
   return negative ? -value : value;
 }
