@@ -1,0 +1,154 @@
+#pragma once
+// One agent's part of the gate: it counts what its probes say, keeps that as votes, and turns the facts of a
+// pool into effects. It owns no connection and no clock; agent/app drives it, with Redis or without.
+//
+//   every probe:          seen = gate.observe(now, pool, target, good, reason)      -> pace, log line
+//   every turn, alone:    facts = gate.local_facts(pool, now, shared)
+//          with Redis:    answers of read_plan(keys, &own_votes) -> Reading; facts = gate.facts(pool, now,
+//          reading)
+//                         effects = gate.tick(pool, now, facts, reading.time)
+//                         carry out commit_plan(keys, effects), then gate.committed() or gate.conflicted()
+//          Redis away:    gate.unreachable(pool, now, shared)
+//
+// A turn is due at next_turn(): soon after a verdict changed, else every interval. A turn that changes
+// nothing costs one read. A pool that has left the configuration gets one last turn, which removes what
+// nobody else watches.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/gate/commit.h"
+#include "agent/gate/config.h"
+#include "agent/gate/decide.h"
+#include "agent/gate/effects.h"
+#include "agent/gate/health.h"
+
+namespace sluice::gate {
+
+struct PoolSetup {
+  PoolPolicy policy;
+  HealthPolicy health;
+  std::vector<Member> members;
+  // Hash over everything that a verdict depends on: module, health, this policy, the members. Votes of agents
+  // with another one do not count for disabling.
+  std::string config;
+};
+
+// What observe() saw. The app gives `attention` to the scheduler, and logs `change`.
+struct Seen {
+  std::optional<Transition> change;
+  Attention attention = Attention::kFast;
+};
+
+// For metrics, API and status page: the state after the last turn.
+struct TargetView {
+  std::string target;
+  std::string instance;
+  Verdict own = Verdict::kUnknown;
+  Verdict fleet = Verdict::kUnknown;
+  Tally votes;
+  Entry entry;  // state kEnabled, mode of the policy, when the record says nothing
+  Action last_action = Action::kNone;
+  Hold hold = Hold::kNone;
+  std::string evidence;  // of the votes now; entry.evidence is that of the decision
+};
+
+struct PoolView {
+  std::string pool;
+  Mode mode = Mode::kEnforce;
+  bool shared =
+      false;  // the last turn saw Redis; else these are this agent's own eyes and its last known record
+  Timestamp decided_at{};  // Redis time of the last turn; the epoch before the first
+  uint64_t epoch = 0;
+  Hold freeze = Hold::kNone;
+  std::string freeze_why;
+  int expected_agents = 0;
+  int live_agents = 0;
+  int disabled = 0;
+  int allowed = 0;
+  std::vector<SickAgent> sick;
+  std::vector<TargetView> targets;
+};
+
+struct PoolCounters {
+  std::map<std::pair<Action, Mode>, uint64_t> decisions;  // committed; kNone is never in it
+  std::map<Hold, uint64_t> holds;                         // turns times members that failed but were held
+  uint64_t conflicts = 0;                                 // somebody else committed first
+  uint64_t unreadable = 0;  // records, votes or words in Redis that made no sense
+  uint64_t turns = 0;
+};
+
+class Gate {
+ public:
+  Gate(std::string agent, std::string zone) : agent_(std::move(agent)), zone_(std::move(zone)) {}
+
+  // The configured pools and those that wait for their last turn, in order of name.
+  std::vector<std::string> pools() const;
+  bool retiring(std::string_view pool) const;
+  const PoolPolicy* policy(std::string_view pool) const;  // null for an unknown pool
+  Instant next_turn(std::string_view pool) const;
+  std::optional<PoolView> view(std::string_view pool) const;
+  const PoolCounters* counters(std::string_view pool) const;
+  // Whether the flag of this target is set as of the last turn: what flags in process mean. Expired leases
+  // are not.
+  bool disabled(std::string_view pool, std::string_view target, Timestamp shared) const;
+  AgentVotes own_votes(std::string_view pool, Instant now, Timestamp shared) const;
+
+  // The configuration, at start and on reload. Health and record of what is in both stay. A pool that is gone
+  // retires.
+  void configure(Instant now, std::vector<PoolSetup> setups);
+  // A probe of a member has ended. For an unknown pool or member: nothing, at normal attention.
+  Seen observe(Instant now, std::string_view pool, std::string_view target, bool good,
+               std::string_view reason);
+  // This agent doubts itself and says why; empty when it is well again. Its votes are published but do not
+  // count.
+  void set_unwell(std::string why) { unwell_ = std::move(why); }
+  // An operator's word without Redis. Later words about the same target replace earlier ones.
+  void add_override(std::string_view pool, Override word);
+  void withdraw_override(std::string_view pool, std::string_view target);
+
+  PoolFacts local_facts(std::string_view pool, Instant now, Timestamp shared) const;
+  // An error when the record is unreadable, which must not be touched then: flags may be out that we know
+  // nothing of. After a whole TTL of that, none can be any more, and it is taken as empty.
+  Result<PoolFacts> facts(std::string_view pool, Instant now, const Reading& reading);
+  GateEffects tick(std::string_view pool, Instant now, const PoolFacts& facts, Timestamp shared);
+  void committed(std::string_view pool, const GateEffects& effects);
+  void conflicted(std::string_view pool, Instant now);
+  void unreachable(std::string_view pool, Instant now, Timestamp shared);
+
+ private:
+  struct Watched {
+    Member member;
+    Health health;
+  };
+  struct Pool {
+    PoolSetup setup;
+    std::map<std::string, Watched, std::less<>> members;
+    std::map<std::string, Override> overrides;  // without Redis
+    Record record;                              // as last known
+    uint64_t epoch_seen = 0;
+    bool retiring = false;
+    bool failing = false;  // as a whole, at the last turn
+    Instant failing_at{};
+    Instant next_turn{};
+    std::optional<Instant> unreadable_since;
+    PoolView view;
+    PoolCounters counters;
+  };
+
+  Pool* find(std::string_view pool);
+  const Pool* find(std::string_view pool) const;
+  int other_pools_frozen(std::string_view pool, Instant now) const;
+  void refresh_view(Pool& pool, const PoolFacts& facts, const PoolDecision& decision, Timestamp shared);
+
+  std::string agent_;
+  std::string zone_;
+  std::string unwell_;
+  std::map<std::string, Pool, std::less<>> pools_;
+};
+
+}  // namespace sluice::gate

@@ -1,0 +1,47 @@
+#pragma once
+// Votes and operators' words as fields of Redis hashes, and the shared time they are stamped in.
+
+#include <string>
+#include <string_view>
+
+#include "agent/gate/facts.h"
+#include "core/result.h"
+#include "core/time.h"
+
+namespace sluice::gate {
+
+inline constexpr size_t kVotesBytesMax = 1 << 20;  // of one agent on one pool
+inline constexpr size_t kBallotsMax = 20'000;      // of one agent on one pool
+inline constexpr size_t kVoteAgentsMax = 20'000;   // of one pool
+inline constexpr size_t kOverridesMax = 20'000;    // of one pool
+
+// Field: the agent's name. Value: lines of tab-separated words, one for the agent and one per ballot:
+//   v1 <at> <zone> <config> <unwell>
+//   <d|u|?> <suspect 0|1> <since> <at> <reason> <target>
+// Times are Unix milliseconds. Control characters in names are replaced by '?'.
+std::string encode_votes(const AgentVotes& votes);
+Result<AgentVotes> decode_votes(std::string_view agent, std::string_view text);
+
+// Field: the target, or "*" for the pool. Value: JSON {"action","at","until","reason","by"}, times in Unix
+// seconds.
+std::string override_field(const Override& word);
+std::string encode_override(const Override& word);
+Result<Override> decode_override(std::string_view field, std::string_view text);
+
+// Redis's time as this agent knows it between two looks: the last answer of TIME plus monotonic time since.
+// Half the round trip is its error; the agent's own wall clock does not matter at all.
+class SharedClock {
+ public:
+  bool known() const { return known_; }
+  // Redis's time at the monotonic instant `now`. Before the first answer: the epoch.
+  Timestamp at(Instant now) const;
+  // TIME was asked at `asked`, answered `time` at `answered`.
+  void learn(Instant asked, Instant answered, Timestamp time);
+
+ private:
+  bool known_ = false;
+  Instant local_{};
+  Timestamp shared_{};
+};
+
+}  // namespace sluice::gate
