@@ -38,7 +38,7 @@ class Deadline {
 
   // What expiry breaks off, replacing what it was before. Already expired: called at once.
   void on_expiry(std::function<void()> break_off);
-  // Expiry closes `stream`, which must outlive this or the next call of on_expiry, closes or release.
+  // Expiry closes `stream`, if that still exists.
   void closes(Stream& stream);
   // Expiry breaks off nothing any more; the timer goes on.
   void release();

@@ -17,6 +17,8 @@
 
 namespace sluice::net {
 
+class HostsFile;
+
 struct ResolveOptions {
   // kIp4 and kIp6 answer as soon as that family has addresses; kAny waits for both and lists IPv4 first.
   IpFamily preferred = IpFamily::kAny;
@@ -44,11 +46,11 @@ class Resolver {
  private:
   struct Channel;
   struct Query;
-  void start(const std::shared_ptr<Query>& query);
   std::shared_ptr<Channel> channel();
 
   boost::asio::any_io_executor executor_;
   ResolverOptions options_;
+  std::unique_ptr<HostsFile> hosts_;
   std::shared_ptr<Channel> channel_;
 };
 

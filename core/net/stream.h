@@ -6,8 +6,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/net/address.h"
 #include "core/net/deadline.h"
@@ -21,7 +23,10 @@ struct TlsFacts;
 // which must not happen while an operation is under way: close() first, and let the operation end.
 class Stream {
  public:
-  virtual ~Stream() = default;
+  Stream() : self_(std::make_shared<Stream*>(this)) {}
+  virtual ~Stream() { *self_ = nullptr; }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   // 1 to buffer.size() bytes, or 0 at the orderly end of the stream. Faults: kReset, kClosed, kProtocol
   // (TLS).
@@ -36,11 +41,18 @@ class Stream {
   virtual Endpoint remote() const = 0;
   // What the handshake showed; null on a plain stream.
   virtual const TlsFacts* tls() const { return nullptr; }
+  // Points to this stream, or to null once it is gone: how a deadline refers to it.
+  std::shared_ptr<Stream*> self() const { return self_; }
+
+ private:
+  std::shared_ptr<Stream*> self_;
 };
 
 // A TCP connection with TCP_NODELAY. Faults: kRefused, kUnreachable, kReset, kConnectTimeout.
-// From here on the deadline closes this stream, which the caller may change.
-boost::asio::awaitable<NetResult<std::unique_ptr<Stream>>> connect_tcp(Endpoint endpoint, Deadline& deadline);
+// Afterwards the deadline closes this stream. `source` is the local address to
+// connect from.
+boost::asio::awaitable<NetResult<std::unique_ptr<Stream>>> connect_tcp(Endpoint endpoint, Deadline& deadline,
+                                                                       std::optional<IpAddress> source = {});
 
 // Tries the addresses in order, the next one when one fails; an address that only hangs gets its share of the
 // time that is left, not all of it. The fault is that of the last one tried.
