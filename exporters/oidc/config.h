@@ -2,7 +2,6 @@
 // The `oidc:` part of a module. A plain aggregate; `problems()` says what is wrong with one.
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "exporters/http/config.h"
@@ -31,11 +30,8 @@ struct OidcModule {
   bool operator==(const OidcModule&) const = default;
 };
 
-// "RS256" and its like: the algorithms that `algorithms` may name.
-std::vector<std::string_view> signature_algorithms();
-
 // A URL that is none, an issuer with a query, a path without "/", an algorithm that does not sign or is
-// symmetric. Includes those of `http`, their keys prefixed with "http.".
+// symmetric. Those of `http` are http::problems's to tell.
 std::vector<http::ConfigProblem> problems(const OidcModule& module);
 
 }  // namespace sluice::exporters::oidc

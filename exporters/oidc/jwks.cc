@@ -216,6 +216,12 @@ class Judge {
 
 }  // namespace
 
+std::vector<std::string_view> signature_algorithms() {
+  std::vector<std::string_view> names;
+  for (const SignatureAlgorithm& row : kSignatureAlgorithms) names.push_back(row.alg);
+  return names;
+}
+
 std::string display_name(const Jwk& key) {
   return key.kid.empty() ? "thumbprint:" + key.thumbprint : clip(key.kid, 128);
 }

@@ -37,6 +37,9 @@ struct JwksPolicy {
   std::vector<std::string> algorithms;
 };
 
+// "RS256" and its like: every algorithm a policy may name.
+std::vector<std::string_view> signature_algorithms();
+
 // A usable signing key.
 struct Jwk {
   std::string kid;         // "" when it has none
