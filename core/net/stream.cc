@@ -62,9 +62,15 @@ class TcpStream final : public Stream {
     socket_.close(ignored);
   }
 
-  void finish() override {
+  void cancel() override {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+
+  asio::awaitable<void> finish() override {
     boost::system::error_code ignored;
     socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    co_return;
   }
 
   Endpoint remote() const override { return remote_; }

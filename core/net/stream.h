@@ -35,9 +35,10 @@ class Stream {
   virtual boost::asio::awaitable<NetResult<void>> write_all(std::string_view bytes) = 0;
   // At once, without a farewell; operations under way end with kClosed. May be called again.
   virtual void close() = 0;
-  // Tells the peer that nothing more will be sent (TLS close_notify, TCP FIN), as far as that works without
-  // waiting.
-  virtual void finish() = 0;
+  // Breaks off what is under way, which ends with kClosed; the stream stays open.
+  virtual void cancel() = 0;
+  // Tells the peer that nothing more will be sent: TLS close_notify, TCP FIN.
+  virtual boost::asio::awaitable<void> finish() = 0;
   virtual Endpoint remote() const = 0;
   // What the handshake showed; null on a plain stream.
   virtual const TlsFacts* tls() const { return nullptr; }

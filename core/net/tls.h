@@ -36,8 +36,7 @@ struct TlsFacts {
   std::string alpn;
   std::vector<CertificateInfo> presented;  // leaf first, at most 16
   std::vector<CertificateInfo> verified;   // leaf to trust anchor; empty when not verified
-  // Why verification failed, also when insecure_skip_verify let it pass.
-  std::optional<Fault> verification;
+  std::optional<Fault> verification;       // why it failed
 };
 
 class TlsContext;  // a prepared SSL_CTX
@@ -54,6 +53,9 @@ class TlsContexts {
 
  private:
   struct Entry;
+  template <typename Make>
+  NetResult<std::shared_ptr<TlsContext>> cached(std::string key, const std::vector<std::string>& files,
+                                                Make make);
   std::map<std::string, Entry> entries_;
 };
 
