@@ -14,7 +14,7 @@
 namespace sluice::alerts {
 
 // Why a notification is sent now.
-enum class NotifyReason { kFirst, kNewAlerts, kResolved, kRepeat, kRetry };
+enum class NotifyReason { kFirst, kNewAlerts, kResolved, kRepeat };
 std::string_view to_string(NotifyReason reason);
 
 struct NotifiedAlert {

@@ -25,9 +25,10 @@
 // conversation still owes the message: it is sent again (PagerDuty folds the two by their key). Had A ended
 // meanwhile, its end would be sent.
 //
-// Durability. `Effects::journal` must be on disk before `Effects::send` is carried out; then a process killed
-// at any instant loses nothing. `snapshot()` is a compact journal of the whole state: write it now and then,
-// begin a fresh journal, and give both, one after the other, to `restore()`.
+// Durability. The state file begins with `snapshot()`, and each `Effects::journal` is appended to it in
+// order; where `journal_before_send` says so, it must be on disk before `send` is carried out. Then a process
+// killed at any instant loses nothing: `restore()` reads the file back. When the file has grown, begin a
+// fresh one.
 //
 // Not chosen: one timer and one retry loop per group, as in Alertmanager. There a message that could not be
 // delivered within group_interval is dropped and rebuilt, a rate limit cannot be shared, and nothing survives
@@ -66,8 +67,9 @@ struct PipelineEvent {
 };
 
 struct Effects {
-  std::string journal;  // to be appended to the state file, durably, before anything is sent; often empty
-  std::vector<Delivery> send;  // each is answered by exactly one on_delivery()
+  std::string journal;               // to be appended to the state file; often empty
+  bool journal_before_send = false;  // it must be durable before `send` is carried out; else within a second
+  std::vector<Delivery> send;        // each is answered by exactly one on_delivery()
   std::vector<PipelineEvent> events;
 };
 
@@ -147,9 +149,10 @@ class Pipeline {
 
   // --- state on disk ---
   std::string snapshot(Timestamp now) const;
-  // Replays a snapshot followed by journals into a pipeline that has not stepped yet. A last line cut short
-  // is what a crash leaves and is dropped; any other damage is an error that names the line, and the pipeline
-  // stays as it was.
+  // Puts back what a state file holds, into a pipeline that has not stepped yet; the answer is the number of
+  // records. A last line cut short is what a crash leaves, and is dropped; any other damage is an error that
+  // names the line, and the pipeline stays as it was. Time spent dead does not resolve alerts: they get as
+  // long as they had to be repeated.
   Result<size_t> restore(Timestamp now, std::string_view text);
 
  private:

@@ -1,0 +1,288 @@
+// The pipeline's state as records: V version, A alert, a alert gone, C conversation, c conversation gone, S
+// silence, s silence gone. A later record about the same thing replaces the earlier one.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "alerts/pipeline_state.h"
+
+namespace sluice::alerts {
+namespace {
+
+constexpr int64_t kVersion = 1;
+constexpr size_t kSilenceMatchersMax = 10'000;
+
+struct SavedConversation {
+  std::string route_key;
+  Labels labels;
+  LogEntry log;
+};
+// Receiver, group key, integration.
+using ConversationKey = std::tuple<std::string, std::string, std::string>;
+
+struct Saved {
+  std::map<Fingerprint, Alert> alerts;
+  std::map<ConversationKey, SavedConversation> conversations;
+  std::map<std::string, Silence> silences;
+};
+
+Alert read_alert(RecordReader& in) {
+  Alert alert;
+  alert.labels = in.labels();
+  alert.annotations = in.labels();
+  alert.starts_at = in.time();
+  alert.ends_at = in.time();
+  alert.updated_at = in.time();
+  alert.generator_url = in.text();
+  alert.timeout = in.integer() != 0;
+  return alert;
+}
+
+SavedConversation read_conversation(RecordReader& in) {
+  SavedConversation saved;
+  saved.route_key = in.text();
+  saved.labels = in.labels();
+  LogEntry& log = saved.log;
+  log.told_at = in.time();
+  log.firing = in.fingerprints();
+  log.resolved = in.fingerprints();
+  log.open = in.fingerprints();
+  log.owed = in.fingerprints();
+  log.refused_at = in.time();
+  log.refused_firing = in.fingerprints();
+  log.refused_resolved = in.fingerprints();
+  return saved;
+}
+
+Result<Silence> read_silence(RecordReader& in) {
+  Silence silence;
+  silence.id = in.text();
+  silence.starts_at = in.time();
+  silence.ends_at = in.time();
+  silence.updated_at = in.time();
+  silence.created_by = in.text();
+  silence.comment = in.text();
+  const size_t n = in.count(kSilenceMatchersMax);
+  for (size_t i = 0; i < n && in.ok(); ++i) {
+    const auto op = static_cast<MatchOp>(in.count(static_cast<size_t>(MatchOp::kNotRegex)));
+    std::string name = in.text();
+    auto matcher = Matcher::make(op, std::move(name), in.text());
+    if (!matcher) return matcher.error();
+    silence.matchers.push_back(std::move(*matcher));
+  }
+  return silence;
+}
+
+// Applies one record; false when it makes no sense.
+bool apply(std::string_view record, Saved& saved) {
+  RecordReader in(record);
+  switch (in.kind()) {
+    case 'V':
+      return in.integer() == kVersion;
+    case 'A': {
+      Alert alert = read_alert(in);
+      if (in.ok()) saved.alerts.insert_or_assign(alert.fingerprint(), std::move(alert));
+      break;
+    }
+    case 'a':
+      saved.alerts.erase(in.bits());
+      break;
+    case 'C':
+    case 'c': {
+      std::string receiver = in.text(), group = in.text();
+      ConversationKey key{std::move(receiver), std::move(group), in.text()};
+      if (in.kind() == 'c') {
+        saved.conversations.erase(key);
+      } else {
+        saved.conversations.insert_or_assign(std::move(key), read_conversation(in));
+      }
+      break;
+    }
+    case 'S': {
+      auto silence = read_silence(in);
+      if (!silence) return false;
+      std::string id = silence->id;
+      saved.silences.insert_or_assign(std::move(id), std::move(*silence));
+      break;
+    }
+    case 's':
+      saved.silences.erase(in.text());
+      break;
+    default:
+      return false;
+  }
+  return in.ok();
+}
+
+}  // namespace
+
+void Pipeline::State::journal_alert(const Alert& alert, std::string& out) const {
+  RecordWriter('A')
+      .labels(alert.labels)
+      .labels(alert.annotations)
+      .time(alert.starts_at)
+      .time(alert.ends_at)
+      .time(alert.updated_at)
+      .text(alert.generator_url)
+      .integer(alert.timeout ? 1 : 0)
+      .append_to(out);
+}
+
+void Pipeline::State::journal_conversation(const Conversation& conversation, std::string& out) const {
+  const Group& group = *conversation.group;
+  const LogEntry& log = conversation.log;
+  RecordWriter('C')
+      .text(group.receiver)
+      .text(group.key)
+      .text(conversation.to->name())
+      .text(group.route_key)
+      .labels(group.labels)
+      .time(log.told_at)
+      .fingerprints(log.firing)
+      .fingerprints(log.resolved)
+      .fingerprints(log.open)
+      .fingerprints(log.owed)
+      .time(log.refused_at)
+      .fingerprints(log.refused_firing)
+      .fingerprints(log.refused_resolved)
+      .append_to(out);
+}
+
+void Pipeline::State::save(const Conversation& conversation, Effects& effects, bool first) {
+  journal_conversation(conversation, effects.journal);
+  effects.journal_before_send = effects.journal_before_send || first;
+}
+
+void Pipeline::State::save(const Silence& silence, std::string& out) {
+  RecordWriter record('S');
+  record.text(silence.id)
+      .time(silence.starts_at)
+      .time(silence.ends_at)
+      .time(silence.updated_at)
+      .text(silence.created_by)
+      .text(silence.comment)
+      .integer(static_cast<int64_t>(silence.matchers.size()));
+  for (const Matcher& matcher : silence.matchers) {
+    record.integer(static_cast<int64_t>(matcher.op())).text(matcher.name()).text(matcher.value());
+  }
+  record.append_to(out);
+}
+
+std::string Pipeline::State::snapshot() const {
+  std::string out;
+  RecordWriter('V').integer(kVersion).append_to(out);
+  for (const auto& [fingerprint, entry] : alerts) journal_alert(*entry->alert, out);
+  for (const auto& [name, group] : groups) {
+    for (const auto& conversation : group->conversations) {
+      if (!conversation->log.blank()) journal_conversation(*conversation, out);
+    }
+  }
+  for (const auto& [id, silence] : silences.all()) save(silence, out);
+  return out;
+}
+
+Result<size_t> Pipeline::State::restore(std::string_view text) {
+  const auto records = split_records(text);
+  if (!records) return records.error();
+  if (!records->empty() && !records->front().starts_with('V')) {
+    return invalid("the notification state does not begin with its version");
+  }
+  Saved saved;
+  size_t line = 0;
+  for (const std::string_view record : *records) {
+    ++line;
+    if (!apply(record, saved)) {
+      return invalid(fmt::format("line {} of the notification state cannot be understood", line));
+    }
+  }
+
+  for (auto& [id, silence] : saved.silences) silences.restore(std::move(silence));
+  advance(now);
+  for (auto& [fingerprint, alert] : saved.alerts) {
+    const Duration validity = alert.ends_at - alert.updated_at;
+    if (validity > Duration::zero()) {
+      // It fired when we died. Its sender gets as long as it had then to repeat it, within reason.
+      const Duration grace =
+          std::clamp<Duration>(validity, 1min, std::max<Duration>(config->resolve_timeout, 1min));
+      alert.ends_at = std::max(alert.ends_at, now + to_ms(grace));
+    }
+    auto entry = std::make_unique<AlertEntry>();
+    entry->alert = std::make_shared<const Alert>(std::move(alert));
+    assign(*entry);
+    inhibitor.update(entry->alert);
+    alerts.emplace(fingerprint, std::move(entry));
+  }
+  for (auto& [key, conversation] : saved.conversations) {
+    restore_conversation(std::get<0>(key), std::get<1>(key), std::get<2>(key), conversation.route_key,
+                         conversation.labels, std::move(conversation.log));
+  }
+  // Alerts without any group: their groups were above the limit, or the receiver is gone.
+  std::erase_if(alerts, [&](const auto& named) {
+    if (!named.second->groups.empty()) return false;
+    inhibitor.forget(named.second->alert->labels);
+    return true;
+  });
+  for (const auto& [name, group] : groups) {
+    for (const auto& [fingerprint, member] : group->members) {
+      // What is left of group_wait: it began when the alert was first heard of.
+      if (group->flushed) break;
+      const Timestamp due = member.entry->alert->updated_at + to_ms(group->group_wait);
+      group->next_flush = std::min(group->next_flush, std::max(now, due));
+    }
+    schedule(*group);
+  }
+  return records->size();
+}
+
+void Pipeline::State::restore_conversation(const std::string& receiver, const std::string& key,
+                                           const std::string& integration, const std::string& route_key,
+                                           const Labels& labels, LogEntry log) {
+  const auto found = groups.find(slot(receiver, key));
+  if (found == groups.end() && log.open.empty() && log.owed.empty()) return;
+  const Receiver* named = config->find_receiver(receiver);
+  const std::shared_ptr<const Integration>* to = nullptr;
+  for (size_t i = 0; named != nullptr && i < named->integrations.size(); ++i) {
+    if (named->integrations[i]->name() == integration) to = &named->integrations[i];
+  }
+  if (to == nullptr) {
+    // There is nobody left to tell.
+    counters.resolves_lost_total += log.open.size();
+    return;
+  }
+  Group& group = found != groups.end() ? *found->second : closing_group(receiver, key, route_key, labels);
+  auto at = std::find_if(group.conversations.begin(), group.conversations.end(),
+                         [&](const auto& c) { return c->to == *to; });
+  if (at == group.conversations.end()) {
+    add_conversation(group, *to);
+    at = std::prev(group.conversations.end());
+  }
+  Conversation& conversation = **at;
+  conversation.closing = group.route == nullptr;
+  conversation.log = std::move(log);
+  for (FingerprintSet* told : {&conversation.log.open, &conversation.log.owed}) {
+    std::erase_if(*told, [&](Fingerprint fingerprint) {
+      const auto alert = alerts.find(fingerprint);
+      if (alert == alerts.end()) {
+        ++counters.resolves_lost_total;
+        return true;
+      }
+      const auto [member, fresh] = group.members.try_emplace(fingerprint);
+      if (fresh) {
+        member->second = {alert->second.get(), true, false};
+        alert->second->groups.push_back(&group);
+      }
+      return false;
+    });
+  }
+  if (conversation.log.told_at != Timestamp{}) {
+    const Timestamp due = std::max(now, conversation.log.told_at + to_ms(group.group_interval));
+    group.next_flush = group.flushed ? std::max(group.next_flush, due) : due;
+    group.flushed = true;
+  }
+  if (!conversation.log.owed.empty()) queue(conversation, now);
+}
+
+}  // namespace sluice::alerts

@@ -1,0 +1,175 @@
+#include "alerts/record.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <limits>
+
+#include "core/random.h"
+
+namespace sluice::alerts {
+namespace {
+
+constexpr size_t kChecksumDigits = 16;
+
+void append_field(std::string& out, std::string_view value) {
+  for (const char c : value) {
+    switch (c) {
+      case '\t':
+        out += "\\t";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      default:
+        out += c;
+    }
+  }
+}
+
+template <typename T>
+bool parse_whole(std::string_view text, T& value, int base) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+}
+
+}  // namespace
+
+RecordWriter& RecordWriter::text(std::string_view value) {
+  text_ += '\t';
+  append_field(text_, value);
+  return *this;
+}
+
+RecordWriter& RecordWriter::integer(int64_t value) {
+  fmt::format_to(std::back_inserter(text_), "\t{}", value);
+  return *this;
+}
+
+RecordWriter& RecordWriter::bits(uint64_t value) {
+  fmt::format_to(std::back_inserter(text_), "\t{:x}", value);
+  return *this;
+}
+
+RecordWriter& RecordWriter::labels(const Labels& value) {
+  integer(static_cast<int64_t>(value.size()));
+  for (const auto& label : value) text(label.name).text(label.value);
+  return *this;
+}
+
+RecordWriter& RecordWriter::fingerprints(const std::vector<uint64_t>& value) {
+  integer(static_cast<int64_t>(value.size()));
+  for (const uint64_t fingerprint : value) bits(fingerprint);
+  return *this;
+}
+
+void RecordWriter::append_to(std::string& out) const {
+  fmt::format_to(std::back_inserter(out), "{:016x} {}\n", stable_hash(text_), text_);
+}
+
+RecordReader::RecordReader(std::string_view record) {
+  ok_ = !record.empty();
+  if (!ok_) return;
+  kind_ = record.front();
+  rest_ = record.substr(1);
+  more_ = rest_.starts_with('\t');
+  if (more_) rest_.remove_prefix(1);
+}
+
+std::string_view RecordReader::raw() {
+  if (!more_) {
+    ok_ = false;
+    return {};
+  }
+  const size_t tab = rest_.find('\t');
+  const std::string_view field = rest_.substr(0, tab);
+  more_ = tab != std::string_view::npos;
+  rest_.remove_prefix(more_ ? tab + 1 : rest_.size());
+  return field;
+}
+
+std::string RecordReader::text() {
+  const std::string_view field = raw();
+  std::string out;
+  out.reserve(field.size());
+  for (size_t i = 0; i < field.size(); ++i) {
+    if (field[i] != '\\' || i + 1 == field.size()) {
+      out += field[i];
+      continue;
+    }
+    const char c = field[++i];
+    out += c == 't' ? '\t' : c == 'n' ? '\n' : c;
+  }
+  return out;
+}
+
+int64_t RecordReader::integer() {
+  int64_t value = 0;
+  if (!parse_whole(raw(), value, 10)) {
+    ok_ = false;
+    return 0;
+  }
+  return value;
+}
+
+uint64_t RecordReader::bits() {
+  uint64_t value = 0;
+  if (!parse_whole(raw(), value, 16)) {
+    ok_ = false;
+    return 0;
+  }
+  return value;
+}
+
+size_t RecordReader::count(size_t max) {
+  const int64_t value = integer();
+  if (value < 0 || static_cast<uint64_t>(value) > max) {
+    ok_ = false;
+    return 0;
+  }
+  return static_cast<size_t>(value);
+}
+
+Labels RecordReader::labels() {
+  // Each label takes at least two characters of the record, so that a wrong count cannot make us allocate.
+  const size_t n = count(rest_.size());
+  std::vector<Label> labels;
+  for (size_t i = 0; i < n && ok_; ++i) {
+    std::string name = text();
+    labels.push_back({std::move(name), text()});
+  }
+  return Labels::from(std::move(labels));
+}
+
+std::vector<uint64_t> RecordReader::fingerprints() {
+  const size_t n = count(rest_.size());
+  std::vector<uint64_t> out;
+  for (size_t i = 0; i < n && ok_; ++i) out.push_back(bits());
+  return out;
+}
+
+Result<std::vector<std::string_view>> split_records(std::string_view text) {
+  std::vector<std::string_view> records;
+  for (size_t line_number = 1; !text.empty(); ++line_number) {
+    const size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    const bool last = end == std::string_view::npos || end + 1 == text.size();
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    uint64_t checksum = 0;
+    const bool intact = end != std::string_view::npos && line.size() > kChecksumDigits + 1 &&
+                        line[kChecksumDigits] == ' ' &&
+                        parse_whole(line.substr(0, kChecksumDigits), checksum, 16) &&
+                        stable_hash(line.substr(kChecksumDigits + 1)) == checksum;
+    if (intact) {
+      records.push_back(line.substr(kChecksumDigits + 1));
+    } else if (!last) {
+      return invalid(fmt::format("line {} of the notification state is damaged", line_number));
+    }
+  }
+  return records;
+}
+
+}  // namespace sluice::alerts
