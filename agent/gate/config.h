@@ -81,8 +81,10 @@ struct PoolPolicy {
   // readers look at "weight". Zero: no slow start.
   Duration slow_start{};
 
-  Duration interval =
-      15s;  // the probe's: one new disabling per pool and interval, and votes are fresh for three
+  Duration interval = 15s;  // the probe's: one new disabling per pool and interval
+  // How long a vote counts after the probe it rests on. Zero: three times the longest of interval, down
+  // interval and timeout, which Gate::configure fills in; alone, three intervals.
+  Duration vote_lifetime{};
 
   bool operator==(const PoolPolicy&) const = default;
 };

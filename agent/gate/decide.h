@@ -111,7 +111,7 @@ PoolDecision decide(const PoolFacts& facts, const PoolPolicy& policy, Timestamp 
 
 // The most members that may be disabled at a time: the exact rule.
 int disabled_max(size_t members, const PoolPolicy& policy);
-// Votes are fresh for three intervals.
+// policy.vote_lifetime, or three intervals.
 Duration vote_lifetime(const PoolPolicy& policy);
 // The streak that is left after healthy time since release.
 int decayed_streak(const Entry& entry, const PoolPolicy& policy, Timestamp now);

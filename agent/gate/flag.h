@@ -16,6 +16,9 @@ inline constexpr size_t kFlagKeyBytesMax = 1024;
 // braces, a brace that stays open, control characters or an endless key are errors.
 Result<std::string> render_key(std::string_view key_template, std::string_view pool, const Member& member);
 
+// Two members of a pool must not share a flag: an error names them.
+Result<void> check_keys(const PoolPolicy& policy, const std::vector<Member>& members);
+
 struct FlagContent {
   uint64_t epoch = 0;
   std::string pool;

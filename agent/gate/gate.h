@@ -33,6 +33,7 @@ struct PoolSetup {
   PoolPolicy policy;
   HealthPolicy health;
   std::vector<Member> members;
+  Duration timeout = 5s;  // of a probe
   // Hash over everything that a verdict depends on: module, health, this policy, the members. Votes of agents
   // with another one do not count for disabling.
   std::string config;

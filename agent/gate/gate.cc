@@ -1,0 +1,323 @@
+#include "agent/gate/gate.h"
+
+#include <algorithm>
+
+#include "agent/gate/votes.h"
+
+namespace sluice::gate {
+namespace {
+
+// However short or long the interval: a turn costs a read, and a view should not be older than this.
+constexpr Duration kTurnMin = 1s;
+constexpr Duration kTurnMax = 15s;
+
+Duration turn_period(const PoolPolicy& policy) {
+  return std::clamp(std::min(policy.interval, policy.flag.ttl / 6), kTurnMin, kTurnMax);
+}
+
+Timestamp shared_time(Instant at, Instant now, Timestamp shared) {
+  return shared - std::chrono::floor<std::chrono::milliseconds>(now - at);
+}
+
+// What is true of a member that the record does not mention.
+Entry plain_entry(Mode mode) {
+  Entry entry;
+  entry.mode = mode;
+  entry.weight = 100;
+  return entry;
+}
+
+Entry entry_of(const Record& record, const std::string& target, Mode mode) {
+  const auto entry = record.entries.find(target);
+  return entry == record.entries.end() ? plain_entry(mode) : entry->second;
+}
+
+}  // namespace
+
+Gate::Pool* Gate::find(std::string_view pool) {
+  const auto it = pools_.find(pool);
+  return it == pools_.end() ? nullptr : &it->second;
+}
+
+const Gate::Pool* Gate::find(std::string_view pool) const {
+  const auto it = pools_.find(pool);
+  return it == pools_.end() ? nullptr : &it->second;
+}
+
+std::vector<std::string> Gate::pools() const {
+  std::vector<std::string> out;
+  for (const auto& [name, pool] : pools_) out.push_back(name);
+  return out;
+}
+
+bool Gate::retiring(std::string_view name) const {
+  const Pool* pool = find(name);
+  return pool != nullptr && pool->retiring;
+}
+
+const PoolPolicy* Gate::policy(std::string_view name) const {
+  const Pool* pool = find(name);
+  return pool == nullptr ? nullptr : &pool->setup.policy;
+}
+
+Instant Gate::next_turn(std::string_view name) const {
+  const Pool* pool = find(name);
+  return pool == nullptr ? Instant::max() : pool->next_turn;
+}
+
+std::optional<PoolView> Gate::view(std::string_view name) const {
+  const Pool* pool = find(name);
+  if (pool == nullptr) return std::nullopt;
+  return pool->view;
+}
+
+const PoolCounters* Gate::counters(std::string_view name) const {
+  const Pool* pool = find(name);
+  return pool == nullptr ? nullptr : &pool->counters;
+}
+
+bool Gate::disabled(std::string_view name, std::string_view target, Timestamp shared) const {
+  const Pool* pool = find(name);
+  if (pool == nullptr) return false;
+  const auto it = pool->record.entries.find(std::string(target));
+  if (it == pool->record.entries.end()) return false;
+  const Entry& entry = it->second;
+  return entry.state == Entry::State::kDisabled && entry.mode == Mode::kEnforce && entry.lease > shared;
+}
+
+AgentVotes Gate::own_votes(std::string_view name, Instant now, Timestamp shared) const {
+  AgentVotes votes{
+      .agent = agent_, .zone = zone_, .config = {}, .unwell = unwell_, .at = shared, .ballots = {}};
+  const Pool* pool = find(name);
+  if (pool == nullptr || pool->retiring) return votes;
+  votes.config = pool->setup.config;
+  for (const auto& [target, watched] : pool->members) {
+    const Health& health = watched.health;
+    if (health.last_probe() == Instant{}) continue;
+    const bool known = health.verdict() != Verdict::kUnknown;
+    const Timestamp at = shared_time(health.last_probe(), now, shared);
+    votes.ballots[target] = {.verdict = health.verdict(),
+                             .suspect = health.last_failed(),
+                             .since = known ? shared_time(health.since(), now, shared) : at,
+                             .at = at,
+                             .reason = health.reason()};
+  }
+  return votes;
+}
+
+void Gate::configure(Instant now, std::vector<PoolSetup> setups) {
+  for (auto& [name, pool] : pools_) {
+    pool.retiring = true;
+    pool.next_turn = now;
+  }
+  for (PoolSetup& setup : setups) {
+    Pool& pool = pools_[setup.policy.pool];
+    pool.retiring = false;
+    pool.next_turn = now;
+    if (setup.policy.vote_lifetime <= Duration::zero()) {
+      setup.policy.vote_lifetime =
+          3 * std::max({setup.policy.interval, setup.health.down_interval, setup.timeout});
+    }
+    std::map<std::string, Watched, std::less<>> members;
+    for (const Member& member : setup.members) {
+      const auto known = pool.members.find(member.target);
+      Watched watched{member, known == pool.members.end() ? Health(setup.health) : known->second.health};
+      watched.health.set_policy(setup.health);
+      members.emplace(member.target, std::move(watched));
+    }
+    pool.members = std::move(members);
+    pool.view.pool = setup.policy.pool;
+    pool.view.mode = setup.policy.mode;
+    pool.setup = std::move(setup);
+  }
+}
+
+Seen Gate::observe(Instant now, std::string_view name, std::string_view target, bool good,
+                   std::string_view reason) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return {std::nullopt, Attention::kNormal};
+  const auto it = pool->members.find(target);
+  if (it == pool->members.end()) return {std::nullopt, Attention::kNormal};
+  Health& health = it->second.health;
+  Seen seen;
+  seen.change = health.observe(now, good, reason);
+  seen.attention = health.attention();
+  if (seen.change) pool->next_turn = std::min(pool->next_turn, now);
+  return seen;
+}
+
+void Gate::add_override(std::string_view name, Override word) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return;
+  std::string field = override_field(word);
+  pool->overrides[std::move(field)] = std::move(word);
+  pool->next_turn = Instant{};
+}
+
+void Gate::withdraw_override(std::string_view name, std::string_view target) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return;
+  pool->overrides.erase(std::string(target));
+  pool->next_turn = Instant{};
+}
+
+int Gate::other_pools_frozen(std::string_view name, Instant now) const {
+  int count = 0;
+  for (const auto& [other, pool] : pools_) {
+    if (other == name || !pool.failing || now - pool.failing_at > vote_lifetime(pool.setup.policy)) continue;
+    ++count;
+  }
+  return count;
+}
+
+PoolFacts Gate::local_facts(std::string_view name, Instant now, Timestamp shared) const {
+  PoolFacts facts;
+  facts.self = agent_;
+  const Pool* pool = find(name);
+  if (pool == nullptr) return facts;
+  facts.config = pool->setup.config;
+  if (!pool->retiring) {
+    facts.members = pool->setup.members;
+    facts.agents.push_back(own_votes(name, now, shared));
+  }
+  for (const auto& [field, word] : pool->overrides) facts.overrides.push_back(word);
+  facts.record = pool->record;
+  facts.other_pools_frozen = other_pools_frozen(name, now);
+  return facts;
+}
+
+Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading& reading) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return invalid("no such pool");
+  PoolFacts facts;
+  facts.self = agent_;
+  facts.config = pool->setup.config;
+  if (!pool->retiring) facts.members = pool->setup.members;
+  facts.other_pools_frozen = other_pools_frozen(name, now);
+
+  Result<Record> record = reading.record ? parse_record(*reading.record) : Record{};
+  if (record.has_error()) {
+    ++pool->counters.unreadable;
+    if (!pool->unreadable_since) pool->unreadable_since = now;
+    if (now - *pool->unreadable_since <= pool->setup.policy.flag.ttl) return record.error();
+    record = Record{};
+  } else {
+    pool->unreadable_since.reset();
+  }
+  facts.record = std::move(*record);
+
+  for (const auto& [agent, text] : reading.votes) {
+    if (facts.agents.size() >= kVoteAgentsMax) break;
+    if (pool->retiring && agent == agent_) continue;
+    auto votes = decode_votes(agent, text);
+    if (votes.has_value()) {
+      facts.agents.push_back(std::move(*votes));
+    } else {
+      ++pool->counters.unreadable;
+    }
+  }
+  for (const auto& [field, text] : reading.overrides) {
+    if (facts.overrides.size() >= kOverridesMax) break;
+    auto word = decode_override(field, text);
+    if (word.has_value()) {
+      facts.overrides.push_back(std::move(*word));
+    } else {
+      ++pool->counters.unreadable;
+    }
+  }
+  return facts;
+}
+
+GateEffects Gate::tick(std::string_view name, Instant now, const PoolFacts& facts, Timestamp shared) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return {};
+  const PoolPolicy& policy = pool->setup.policy;
+  const PoolDecision decision = decide(facts, policy, shared);
+  GateEffects effects = carry_out(facts, policy, decision, shared, pool->epoch_seen);
+  if (pool->retiring) {
+    effects.forget_agents.push_back(agent_);
+    effects.commit = true;
+  }
+
+  ++pool->counters.turns;
+  pool->record = facts.record;
+  pool->epoch_seen = std::max(pool->epoch_seen, facts.record.epoch);
+  pool->failing = decision.pool_failing;
+  pool->failing_at = now;
+  pool->next_turn = now + turn_period(policy);
+  // A turn comes early for what is known to happen then.
+  const auto wake_at = [&](Timestamp at) {
+    if (at > shared) pool->next_turn = std::min(pool->next_turn, now + (at - shared));
+  };
+  for (const TargetDecision& target : decision.targets) {
+    if (target.hold != Hold::kNone && target.tally.down > 0) ++pool->counters.holds[target.hold];
+    if (target.hold == Hold::kPace) wake_at(facts.record.last_disable + to_ms(policy.interval));
+    const auto entry = facts.record.entries.find(target.target);
+    if (entry == facts.record.entries.end() || entry->second.state == Entry::State::kEnabled) continue;
+    if (target.hold == Hold::kDisableTime) wake_at(entry->second.until);
+    wake_at(entry->second.lease);
+  }
+  refresh_view(*pool, facts, decision, shared);
+  pool->view.shared = true;
+  return effects;
+}
+
+void Gate::committed(std::string_view name, const GateEffects& effects) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return;
+  pool->record = effects.record;
+  pool->epoch_seen = std::max(pool->epoch_seen, effects.record.epoch);
+  for (const GateEvent& event : effects.events) ++pool->counters.decisions[{event.action, event.mode}];
+  for (const std::string& field : effects.forget_overrides) pool->overrides.erase(field);
+  pool->view.epoch = effects.record.epoch;
+  for (TargetView& target : pool->view.targets) {
+    target.entry = entry_of(effects.record, target.target, pool->setup.policy.mode);
+  }
+  if (pool->retiring) pools_.erase(pools_.find(name));
+}
+
+void Gate::conflicted(std::string_view name, Instant now) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return;
+  ++pool->counters.conflicts;
+  pool->next_turn = now;
+}
+
+void Gate::unreachable(std::string_view name, Instant now, Timestamp shared) {
+  Pool* pool = find(name);
+  if (pool == nullptr) return;
+  pool->next_turn = now + turn_period(pool->setup.policy);
+  const PoolFacts facts = local_facts(name, now, shared);
+  refresh_view(*pool, facts, decide(facts, pool->setup.policy, shared), shared);
+  pool->view.shared = false;
+}
+
+void Gate::refresh_view(Pool& pool, const PoolFacts& facts, const PoolDecision& decision, Timestamp shared) {
+  PoolView& view = pool.view;
+  view.mode = pool.setup.policy.mode;
+  view.decided_at = shared;
+  view.epoch = facts.record.epoch;
+  view.freeze = decision.freeze;
+  view.freeze_why = decision.freeze_why;
+  view.expected_agents = decision.expected_agents;
+  view.live_agents = decision.live_agents;
+  view.disabled = decision.disabled;
+  view.allowed = decision.allowed;
+  view.sick = decision.sick;
+  view.targets.clear();
+  for (const TargetDecision& target : decision.targets) {
+    const auto watched = pool.members.find(target.target);
+    if (watched == pool.members.end()) continue;
+    view.targets.push_back({.target = target.target,
+                            .instance = watched->second.member.instance,
+                            .own = watched->second.health.verdict(),
+                            .fleet = target.fleet,
+                            .votes = target.tally,
+                            .entry = entry_of(facts.record, target.target, view.mode),
+                            .last_action = target.action,
+                            .hold = target.hold,
+                            .evidence = target.evidence});
+  }
+}
+
+}  // namespace sluice::gate
