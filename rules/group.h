@@ -100,6 +100,8 @@ struct GroupResult {
   bool state_changed = false;  // snapshot() is worth writing
 };
 
+struct GroupState;
+
 class Group {
  public:
   // Every expression must parse: the loader of rule files has checked that.
@@ -124,9 +126,9 @@ class Group {
   AlertStatus alert_status() const;
 
   // --- schedule ---
-  // The first slot later than the last one evaluated and not earlier than `now`... or, when a slot has
-  // already passed unevaluated, the one that is due right now. Never earlier than `now` - interval.
-  Timestamp next_due(Timestamp now) const;
+  // When evaluate() is to be called next: `now` or earlier when a slot has passed unevaluated. A new group
+  // starts with the first slot after it was first asked.
+  Timestamp next_due(Timestamp now);
 
   // --- events in, effects out ---
   // Evaluates the latest slot that is not later than `now`; does nothing when that was evaluated already.
@@ -160,8 +162,7 @@ class Group {
   GroupResult adopt(Group&& previous, Timestamp now, store::SampleStore& store);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<GroupState> state_;
 };
 
 // The names that recording rules of these files produce.
