@@ -18,6 +18,7 @@
 #include "core/check.h"
 #include "core/file/file.h"
 #include "core/random.h"
+#include "exporters/registry/registry.h"
 
 namespace sluice::config {
 namespace {
@@ -201,6 +202,11 @@ class Loader {
         return;
       }
       Target target{*address, module == nullptr ? *address : instance_of(*module, *address), labels};
+      if (module != nullptr) {
+        const Result<void> valid = exporters::check_target(*module, *address);
+        if (valid.has_error())
+          diagnostics_.add(item.mark, fmt::format("{}: {}", item_name, valid.error().message));
+      }
       if (!target_keys_.insert(Config::key_of(job, target)).second) {
         diagnostics_.add(
             item.mark, fmt::format("{}: the job already has a target {}", item_name, quote(target.instance)));

@@ -1,0 +1,71 @@
+#pragma once
+// Probes what the configuration names, when the scheduler says so, and hands on what was seen: samples to the
+// store, lines to /metrics, verdicts to the gate.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/app/edge.h"
+#include "agent/app/series_writer.h"
+#include "agent/config/config.h"
+#include "agent/gate/health.h"
+#include "agent/schedule/scheduler.h"
+#include "exporters/probe.h"
+
+namespace sluice::app {
+
+// A probe as the API and the status page show it.
+struct TargetStatus {
+  std::string job, instance, address, module, pool;
+  Labels labels;
+  Duration interval{}, timeout{};
+  gate::Verdict health = gate::Verdict::kUnknown;
+  exporters::Reason reason = exporters::Reason::kOk;
+  std::string detail;
+  Duration last_duration{};
+  Timestamp last_run{};  // the epoch before the first
+};
+
+class ProbeLoop {
+ public:
+  // What the gate makes of a verdict: how closely to look from here on.
+  using OnVerdict = std::function<gate::Attention(const std::string& pool, const std::string& target,
+                                                  bool good, std::string_view reason)>;
+
+  ProbeLoop(Edge& edge, store::SampleStore& store, exposition::MetricsPage& page, OnVerdict on_verdict);
+  ~ProbeLoop();
+
+  // Starts new targets, ends removed ones, leaves unchanged ones as they are.
+  void configure(const config::Config& config);
+  // Until stop().
+  boost::asio::awaitable<void> run();
+  void stop();
+
+  const schedule::ScheduleStats& stats() const { return scheduler_.stats(); }
+  std::vector<TargetStatus> targets() const;
+
+ private:
+  struct Probed;
+
+  void start_target(const std::string& key, std::shared_ptr<Probed> probed, const config::Job& job);
+  void remove_target(schedule::TargetId id);
+  boost::asio::awaitable<void> probe_one(std::shared_ptr<Probed> probed, schedule::Due due);
+  void take_result(Probed& probed, const schedule::Due& due, exporters::ProbeResult result);
+
+  Edge& edge_;
+  store::SampleStore& store_;
+  exposition::MetricsPage& page_;
+  OnVerdict on_verdict_;
+  schedule::Scheduler scheduler_;
+  std::unordered_map<schedule::TargetId, std::shared_ptr<Probed>> probed_;
+  std::unordered_map<std::string, schedule::TargetId> ids_;  // by key
+  schedule::TargetId next_id_ = 1;
+  Wakeup wakeup_;
+  bool stopping_ = false;
+};
+
+}  // namespace sluice::app
