@@ -101,6 +101,18 @@ Result<void> write_durably(const std::string& path, std::string_view content) {
   return {};
 }
 
+Result<void> append_durably(const std::string& path, std::string_view content) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!file.valid()) return failed("open", path);
+  const off_t before = ::lseek(file.get(), 0, SEEK_END);
+  auto written = write_all(file.get(), content, path);
+  if (written.has_value() && ::fdatasync(file.get()) != 0) written = failed("sync", path);
+  if (written.has_error() && before >= 0 && ::ftruncate(file.get(), before) != 0) {
+    return failed("cut back", path);
+  }
+  return written;
+}
+
 Result<std::string> set_aside(const std::string& path) {
   const std::string aside = path + ".damaged";
   if (::rename(path.c_str(), aside.c_str()) != 0) return failed("rename", path);

@@ -18,6 +18,10 @@ Result<std::string> read_secret(const std::string& path);
 // (a full disk, missing rights) the old file stays as it is and the temporary one is removed.
 Result<void> write_durably(const std::string& path, std::string_view content);
 
+// Appends to `path`, made when it is missing, and syncs it. A part that a failure left behind is cut off
+// again.
+Result<void> append_durably(const std::string& path, std::string_view content);
+
 // Moves a damaged file out of the way, to "<path>.damaged", and returns the new name.
 Result<std::string> set_aside(const std::string& path);
 

@@ -47,6 +47,17 @@ TEST_F(FileTest, a_full_disk_leaves_the_old_file_as_it_was) {
   EXPECT_FALSE(exists(path("state.tmp")));
 }
 
+TEST_F(FileTest, what_is_appended_comes_after_what_was_there) {
+  ASSERT_TRUE(append_durably(path("journal"), "a\n").has_value());
+  ASSERT_TRUE(append_durably(path("journal"), "b\n").has_value());
+  EXPECT_EQ(read(path("journal")).value(), "a\nb\n");
+}
+
+TEST_F(FileTest, a_failed_append_is_an_error) {
+  std::filesystem::create_symlink("/dev/full", path("journal"));
+  EXPECT_TRUE(append_durably(path("journal"), "a\n").has_error());
+}
+
 TEST_F(FileTest, a_missing_file_is_an_error_that_names_it) {
   const auto content = read(path("nothing"));
   ASSERT_TRUE(content.has_error());
