@@ -10,11 +10,12 @@ namespace sluice::exporters::postgres {
 enum class SslMode { kDisable, kAllow, kPrefer, kRequire, kVerifyCa, kVerifyFull };
 
 struct PostgresModule {
-  // Who asks, and for what. A target that is a URL may carry its own user, password, database and sslmode; what the
-  // URL says wins.
+  // Who asks, and for what. A target that is a URL may carry its own user, password, database and sslmode;
+  // what the URL says wins.
   std::string user;
   std::string password;
-  std::string password_file;  // re-read for every connection, so that rotated secrets need no reload; wins over password
+  std::string password_file;  // re-read for every connection, so that rotated secrets need no reload; wins
+                              // over password
   std::string database = "postgres";
   std::string application_name = "sluice";
 
@@ -27,10 +28,11 @@ struct PostgresModule {
   Duration connect_timeout{};
   // A read-only server (standby, or default_transaction_read_only) fails the probe.
   bool fail_if_read_only = false;
-  // Keep the connection between probes. Off: only a fresh connection finds broken authentication and full slots.
+  // Keep the connection between probes. Off: only a fresh connection finds broken authentication and full
+  // slots.
   bool reuse_connection = false;
-  // Read the pg_stat_* families after the health query, in the same connection and within the same deadline. Their
-  // failure is counted (pg_exporter_last_scrape_error) and does not fail the probe.
+  // Read the pg_stat_* families after the health query, in the same connection and within the same deadline.
+  // Their failure is counted (pg_exporter_last_scrape_error) and does not fail the probe.
   bool statistics = true;
 
   bool operator==(const PostgresModule&) const = default;

@@ -26,7 +26,8 @@ constexpr std::array<SslModeName, 6> kSslModes = {{{SslMode::kDisable, "disable"
 std::optional<uint16_t> parse_port(std::string_view text) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port == 0 || port > 65535) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || port == 0 || port > 65535)
+    return std::nullopt;
   return static_cast<uint16_t>(port);
 }
 
@@ -42,7 +43,8 @@ bool plausible_host(std::string_view host) {
 Result<PostgresTarget> parse_plain(std::string_view text) {
   auto parsed = net::parse_host_port(text, 5432);
   if (!parsed) return parsed.error();
-  if (!plausible_host(parsed->host) || parsed->port == 0) return invalid(fmt::format("\"{}\" is not host:port", text));
+  if (!plausible_host(parsed->host) || parsed->port == 0)
+    return invalid(fmt::format("\"{}\" is not host:port", text));
   PostgresTarget target;
   target.host = std::move(parsed->host);
   target.port = parsed->port;
@@ -83,7 +85,8 @@ Result<PostgresTarget> parse_url(std::string_view text) {
     } else if (key == "dbname") {
       target.database = value;
     } else if (key != "application_name" && key != "connect_timeout" && key != "target_session_attrs" &&
-               key != "pool_max_conns" && key != "pgbouncer" && key != "connection_limit" && key != "schema") {
+               key != "pool_max_conns" && key != "pgbouncer" && key != "connection_limit" &&
+               key != "schema") {
       // Those few belong to the application whose DATABASE_URL this is and do not change what is checked.
       return invalid(fmt::format("the URL parameter \"{}\" is not known", key));
     }
@@ -113,7 +116,9 @@ std::optional<SslMode> parse_ssl_mode(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view to_string(SslMode mode) { return kSslModes[static_cast<size_t>(mode)].name; }
+std::string_view to_string(SslMode mode) {
+  return kSslModes[static_cast<size_t>(mode)].name;
+}
 
 std::string instance(const PostgresTarget& target) {
   if (target.host.find(':') != std::string::npos) return fmt::format("[{}]:{}", target.host, target.port);

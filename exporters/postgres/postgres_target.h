@@ -1,5 +1,6 @@
 #pragma once
-// What a target names: "db1:5432", "db1", "[::1]:5432", or a URL "postgres://user:password@db1:5432/app?sslmode=require".
+// What a target names: "db1:5432", "db1", "[::1]:5432", or a URL
+// "postgres://user:password@db1:5432/app?sslmode=require".
 
 #include <cstdint>
 #include <optional>
@@ -21,8 +22,8 @@ struct PostgresTarget {
   std::optional<SslMode> ssl_mode;
 };
 
-// Refuses what it does not understand, including unknown URL parameters: a check that silently ignores `sslmode` would
-// lie. Messages never repeat a password.
+// Refuses what it does not understand, including unknown URL parameters: a check that silently ignores
+// `sslmode` would lie. Messages never repeat a password.
 Result<PostgresTarget> parse_target(std::string_view text);
 
 // "disable", "allow", "prefer", "require", "verify-ca", "verify-full".
