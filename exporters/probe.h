@@ -1,9 +1,9 @@
 #pragma once
 // The contract of every prober: run one probe against one target, under a deadline, and say what was seen.
 //
-// A prober is two files. `x_probe.cc` does I/O and collects an observation; `x_judge.cc` is a pure function from
-// configuration and observation to ProbeResult. What the watched world does is a field of the result, never an error
-// or an exception.
+// A prober is two files. `x_probe.cc` does I/O and collects an observation; `x_judge.cc` is a pure function
+// from configuration and observation to ProbeResult. What the watched world does is a field of the result,
+// never an error or an exception.
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
@@ -32,8 +32,8 @@ struct Finding {
 
 struct ProbeResult {
   Reason reason = Reason::kOk;
-  // One sentence for people with the specifics, without secrets: "status 503, wanted 200". At most 512 bytes, valid
-  // UTF-8; empty on success.
+  // One sentence for people with the specifics, without secrets: "status 503, wanted 200". At most 512 bytes,
+  // valid UTF-8; empty on success.
   std::string detail;
   Duration duration{};
   std::vector<MetricPoint> points;
@@ -42,8 +42,8 @@ struct ProbeResult {
   bool success() const { return reason == Reason::kOk; }
 };
 
-// One prober per target: it may keep state between probes (a connection, known keys). Never probed twice at a time.
-// Runs on the executor of the calling coroutine and must not block it.
+// One prober per target: it may keep state between probes (a connection, known keys). Never probed twice at a
+// time. Runs on the executor of the calling coroutine and must not block it.
 class Prober {
  public:
   virtual ~Prober() = default;
