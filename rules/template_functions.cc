@@ -36,8 +36,7 @@ Result<double> to_float(const Value& value) {
       return to_seconds(value.as_duration());
     case Kind::kString:
       if (const std::optional<double> number = parse_float(value.as_string())) return *number;
-      return invalid(
-          fmt::format("strconv.ParseFloat: parsing {}: invalid syntax", quote(value.as_string())));
+      return invalid(fmt::format("strconv.ParseFloat: parsing {}: invalid syntax", quote(value.as_string())));
     default:
       return invalid(fmt::format("can't convert {} to float", value.type_name()));
   }
