@@ -30,7 +30,9 @@ struct HttpRules {
   std::vector<Regex> body_matches, body_not_matches;
   std::vector<HeaderRule> header_matches, header_not_matches;
 
-  bool needs_body() const { return !body_matches.empty() || !body_not_matches.empty(); }
+  bool keep_body = false;  // also when no expression asks for it
+
+  bool needs_body() const { return keep_body || !body_matches.empty() || !body_not_matches.empty(); }
   uint64_t body_bytes_max() const {
     return module.body_size_limit == 0 ? kBodyBytesMax : module.body_size_limit;
   }
