@@ -196,16 +196,27 @@ void ProbeLoop::take_result(Probed& probed, const schedule::Due& due, exporters:
   probed.last_run = began;
 }
 
-std::vector<TargetStatus> ProbeLoop::targets() const {
-  std::vector<TargetStatus> all;
+std::vector<api::TargetView> ProbeLoop::targets() const {
+  std::vector<api::TargetView> all;
   all.reserve(probed_.size());
   for (const auto& [id, probed] : probed_) {
-    all.push_back({probed->job, probed->target.instance, probed->target.address, probed->module.name,
-                   probed->pool, probed->series->labels(), probed->interval, probed->timeout,
-                   probed->health.verdict(), probed->reason, probed->detail, probed->last_duration,
-                   probed->last_run});
+    api::TargetView view;
+    view.job = probed->job;
+    view.instance = probed->target.instance;
+    view.address = probed->target.address;
+    view.module = probed->module.name;
+    view.pool = probed->pool;
+    view.labels = probed->series->labels();
+    view.interval = probed->interval;
+    view.timeout = probed->timeout;
+    view.health = probed->health.verdict();
+    view.reason = to_string(probed->reason);
+    view.detail = probed->detail;
+    view.last_duration = probed->last_duration;
+    view.last_run = probed->last_run;
+    all.push_back(std::move(view));
   }
-  std::sort(all.begin(), all.end(), [](const TargetStatus& a, const TargetStatus& b) {
+  std::sort(all.begin(), all.end(), [](const api::TargetView& a, const api::TargetView& b) {
     return std::tie(a.job, a.instance) < std::tie(b.job, b.instance);
   });
   return all;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/api/views.h"
 #include "agent/app/edge.h"
 #include "agent/app/series_writer.h"
 #include "agent/config/config.h"
@@ -17,18 +18,6 @@
 #include "exporters/probe.h"
 
 namespace sluice::app {
-
-// A probe as the API and the status page show it.
-struct TargetStatus {
-  std::string job, instance, address, module, pool;
-  Labels labels;
-  Duration interval{}, timeout{};
-  gate::Verdict health = gate::Verdict::kUnknown;
-  exporters::Reason reason = exporters::Reason::kOk;
-  std::string detail;
-  Duration last_duration{};
-  Timestamp last_run{};  // the epoch before the first
-};
 
 class ProbeLoop {
  public:
@@ -46,7 +35,7 @@ class ProbeLoop {
   void stop();
 
   const schedule::ScheduleStats& stats() const { return scheduler_.stats(); }
-  std::vector<TargetStatus> targets() const;
+  std::vector<api::TargetView> targets() const;
 
  private:
   struct Probed;
