@@ -136,6 +136,7 @@ struct WebhookConfig {
   Secret url;
   HttpClientConfig http;
   uint64_t alerts_max = 0;  // `max_alerts`: 0 is no limit
+  Duration timeout{};       // of one request; 0 is the notifier's
 
   bool operator==(const WebhookConfig&) const = default;
 };
