@@ -65,10 +65,9 @@ Instant Gate::next_turn(std::string_view name) const {
   return pool == nullptr ? Instant::max() : pool->next_turn;
 }
 
-std::optional<PoolView> Gate::view(std::string_view name) const {
+const PoolView* Gate::view(std::string_view name) const {
   const Pool* pool = find(name);
-  if (pool == nullptr) return std::nullopt;
-  return pool->view;
+  return pool == nullptr ? nullptr : &pool->view;
 }
 
 const PoolCounters* Gate::counters(std::string_view name) const {

@@ -92,7 +92,7 @@ class Gate {
   bool retiring(std::string_view pool) const;
   const PoolPolicy* policy(std::string_view pool) const;  // null for an unknown pool
   Instant next_turn(std::string_view pool) const;
-  std::optional<PoolView> view(std::string_view pool) const;
+  const PoolView* view(std::string_view pool) const;  // null for an unknown pool
   const PoolCounters* counters(std::string_view pool) const;
   // Whether the flag of this target is set as of the last turn: what flags in process mean. Expired leases
   // are not.

@@ -1,0 +1,229 @@
+#include "tests/support/memory_redis.h"
+
+#include <algorithm>
+
+namespace sluice::test {
+namespace {
+
+using Kind = RedisReply::Kind;
+
+RedisReply text_reply(std::string text) {
+  return {Kind::kString, std::move(text), 0, {}};
+}
+RedisReply integer_reply(int64_t value) {
+  return {Kind::kInteger, {}, value, {}};
+}
+RedisReply error_reply(std::string text) {
+  return {Kind::kError, std::move(text), 0, {}};
+}
+
+size_t size_of(const RedisReply& reply) {
+  size_t size = reply.text.size() + 5;
+  for (const RedisReply& item : reply.items) size += size_of(item);
+  return size;
+}
+
+}  // namespace
+
+const MemoryRedis::Value* MemoryRedis::live(const std::string& key) const {
+  const auto it = data_.find(key);
+  if (it == data_.end()) return nullptr;
+  if (it->second.expires_at && *it->second.expires_at <= now_) return nullptr;
+  return &it->second;
+}
+
+MemoryRedis::Value* MemoryRedis::live(const std::string& key) {
+  return const_cast<Value*>(static_cast<const MemoryRedis*>(this)->live(key));
+}
+
+uint64_t MemoryRedis::version(const std::string& key) const {
+  const auto it = versions_.find(key);
+  return it == versions_.end() ? 0 : it->second;
+}
+
+void MemoryRedis::remember(const std::string& key) {
+  while (!undo_.empty() && now_ - undo_.front().at > kKept) undo_.pop_front();
+  Undo undo{now_, key, std::nullopt, std::nullopt, std::nullopt};
+  if (const Value* value = live(key)) undo.value = *value;
+  undo_.push_back(std::move(undo));
+}
+
+void MemoryRedis::remember_field(const std::string& key, const std::string& field) {
+  while (!undo_.empty() && now_ - undo_.front().at > kKept) undo_.pop_front();
+  Undo undo{now_, key, field, std::nullopt, std::nullopt};
+  if (const Value* value = live(key)) {
+    if (const auto it = value->hash.find(field); it != value->hash.end()) undo.field_value = it->second;
+  }
+  undo_.push_back(std::move(undo));
+}
+
+MemoryRedis::Value& MemoryRedis::touch(const std::string& key) {
+  versions_[key] = next_version_++;
+  if (live(key) == nullptr) data_.erase(key);
+  return data_[key];
+}
+
+void MemoryRedis::lose_writes_after(Timestamp since) {
+  while (!undo_.empty() && undo_.back().at > since) {
+    Undo undo = std::move(undo_.back());
+    undo_.pop_back();
+    versions_[undo.key] = next_version_++;
+    if (undo.field) {
+      auto& hash = data_[undo.key].hash;
+      if (undo.field_value) {
+        hash[*undo.field] = *undo.field_value;
+      } else {
+        hash.erase(*undo.field);
+      }
+    } else if (undo.value) {
+      data_[undo.key] = std::move(*undo.value);
+    } else {
+      data_.erase(undo.key);
+    }
+  }
+}
+
+std::optional<std::string> MemoryRedis::get(const std::string& key) const {
+  const Value* value = live(key);
+  if (value == nullptr) return std::nullopt;
+  return value->text;
+}
+
+std::optional<Timestamp> MemoryRedis::expires_at(const std::string& key) const {
+  const Value* value = live(key);
+  return value == nullptr ? std::nullopt : value->expires_at;
+}
+
+std::vector<std::string> MemoryRedis::keys() const {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : data_) {
+    if (live(key) != nullptr) out.push_back(key);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+void MemoryRedis::remove(const std::string& key) {
+  remember(key);
+  touch(key);
+  data_.erase(key);
+}
+
+void MemoryRedis::set(const std::string& key, std::string text) {
+  remember(key);
+  Value& value = touch(key);
+  value = {};
+  value.text = std::move(text);
+}
+
+RedisReply MemoryRedis::run(Session& session, const Command& command) {
+  ++commands;
+  for (const std::string& word : command) bytes_in += word.size() + 5;
+  RedisReply reply;
+  const std::string& name = command.at(0);
+  if (name == "EXEC") {
+    reply = exec(session);
+  } else if (name == "MULTI") {
+    session.in_transaction = true;
+    reply = text_reply("OK");
+  } else if (session.in_transaction) {
+    session.queued.push_back(command);
+    reply = text_reply("QUEUED");
+  } else if (name == "WATCH") {
+    for (size_t i = 1; i < command.size(); ++i) session.watched.emplace(command[i], version(command[i]));
+    reply = text_reply("OK");
+  } else if (name == "UNWATCH") {
+    session.watched.clear();
+    reply = text_reply("OK");
+  } else {
+    reply = apply(command);
+  }
+  bytes_out += size_of(reply);
+  return reply;
+}
+
+std::vector<RedisReply> MemoryRedis::run_all(Session& session, const std::vector<Command>& all) {
+  std::vector<RedisReply> out;
+  for (const Command& command : all) out.push_back(run(session, command));
+  return out;
+}
+
+RedisReply MemoryRedis::exec(Session& session) {
+  const auto watched = std::exchange(session.watched, {});
+  const auto queued = std::exchange(session.queued, {});
+  session.in_transaction = false;
+  for (const auto& [key, seen] : watched) {
+    if (version(key) != seen) return {};
+  }
+  RedisReply reply{Kind::kArray, {}, 0, {}};
+  for (const Command& command : queued) reply.items.push_back(apply(command));
+  return reply;
+}
+
+RedisReply MemoryRedis::apply(const Command& command) {
+  const std::string& name = command[0];
+  if (name == "TIME") {
+    const int64_t ms = to_unix_ms(now_);
+    return {Kind::kArray,
+            {},
+            0,
+            {text_reply(std::to_string(ms / 1000)), text_reply(std::to_string(ms % 1000 * 1000))}};
+  }
+  if (name == "GET") {
+    const Value* value = live(command.at(1));
+    return value == nullptr ? RedisReply{} : text_reply(value->text);
+  }
+  if (name == "SET") {
+    std::optional<Timestamp> expiry;
+    if (command.size() == 5 && command[3] == "PXAT") expiry = from_unix_ms(std::stoll(command[4]));
+    if (command.size() == 5 && command[3] == "EX")
+      expiry = now_ + std::chrono::seconds(std::stoll(command[4]));
+    if (command.size() != 3 && !expiry) return error_reply("ERR syntax error");
+    set(command.at(1), command.at(2));
+    data_[command[1]].expires_at = expiry;
+    return text_reply("OK");
+  }
+  if (name == "DEL") {
+    const bool there = live(command.at(1)) != nullptr;
+    if (there) remove(command[1]);
+    return integer_reply(there ? 1 : 0);
+  }
+  if (name == "HSET") {
+    remember_field(command.at(1), command.at(2));
+    touch(command[1]).hash[command[2]] = command.at(3);
+    return integer_reply(1);
+  }
+  if (name == "HDEL") {
+    remember_field(command.at(1), command.at(2));
+    return integer_reply(static_cast<int64_t>(touch(command[1]).hash.erase(command[2])));
+  }
+  if (name == "HGETALL") {
+    RedisReply reply{Kind::kArray, {}, 0, {}};
+    if (const Value* value = live(command.at(1))) {
+      reply.items.reserve(value->hash.size() * 2);
+      for (const auto& [field, text] : value->hash) {
+        reply.items.push_back(text_reply(field));
+        reply.items.push_back(text_reply(text));
+      }
+    }
+    return reply;
+  }
+  if (name == "LPUSH") {
+    Value& value = touch(command.at(1));
+    value.list.push_front(command.at(2));
+    return integer_reply(static_cast<int64_t>(value.list.size()));
+  }
+  if (name == "LTRIM") {
+    Value& value = touch(command.at(1));
+    const auto keep = static_cast<size_t>(std::stoll(command.at(3)) + 1);
+    if (value.list.size() > keep) value.list.resize(keep);
+    return text_reply("OK");
+  }
+  if (name == "PUBLISH") {
+    published.emplace_back(command.at(1), command.at(2));
+    return integer_reply(0);
+  }
+  return error_reply("ERR unknown command '" + name + "'");
+}
+
+}  // namespace sluice::test
