@@ -160,6 +160,10 @@ void Gate::withdraw_override(std::string_view name, std::string_view target) {
   pool->next_turn = Instant{};
 }
 
+void Gate::look_again(std::string_view name, Instant now) {
+  if (Pool* pool = find(name)) pool->next_turn = std::min(pool->next_turn, now);
+}
+
 int Gate::other_pools_frozen(std::string_view name, Instant now) const {
   int count = 0;
   for (const auto& [other, pool] : pools_) {

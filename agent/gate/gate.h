@@ -112,6 +112,9 @@ class Gate {
   void add_override(std::string_view pool, Override word);
   void withdraw_override(std::string_view pool, std::string_view target);
 
+  // The facts of a pool have changed elsewhere (an operator spoke): its next turn is due now.
+  void look_again(std::string_view pool, Instant now);
+
   PoolFacts local_facts(std::string_view pool, Instant now, Timestamp shared) const;
   // An error when the record is unreadable, which must not be touched then: flags may be out that we know
   // nothing of. After a whole TTL of that, none can be any more, and it is taken as empty.

@@ -1,0 +1,71 @@
+#pragma once
+// Drives the gate: verdicts in, votes and decisions to Redis and back. Without Redis, flags live in this
+// process.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/app/edge.h"
+#include "agent/app/self_metrics.h"
+#include "agent/config/config.h"
+#include "agent/gate/gate.h"
+#include "agent/gate/votes.h"
+#include "core/net/redis_link.h"
+
+namespace sluice::app {
+
+class GateLoop {
+ public:
+  GateLoop(Edge& edge, Instruments& instruments, std::string agent, std::string zone);
+
+  // Health and decisions of pools that are in both configurations stay; one that is gone gets a last turn.
+  void configure(const config::Config& config);
+  gate::Attention observe(const std::string& pool, const std::string& target, bool good,
+                          std::string_view reason);
+  // An operator's word; kUnavailable when Redis cannot be told.
+  boost::asio::awaitable<Result<void>> set_override(std::string pool, gate::Override word);
+  boost::asio::awaitable<Result<void>> withdraw_override(std::string pool, std::string target,
+                                                         std::string by);
+  // The audit trail of a pool, newest first, as JSON objects.
+  boost::asio::awaitable<Result<std::vector<std::string>>> audit_log(std::string pool);
+
+  boost::asio::awaitable<void> run();
+  // Takes this agent's voice out of the fleet's, then run() returns. Flags stay: they are leases.
+  void stop(Instant deadline);
+
+  const gate::Gate& gate() const { return gate_; }
+  // Redis's time as far as it is known, else our own.
+  Timestamp shared_now() const;
+  bool has_redis() const { return link_ != nullptr; }
+  bool redis_connected() const { return redis_ok_; }
+
+ private:
+  boost::asio::awaitable<void> turn(std::string pool);
+  void turn_alone(const std::string& pool);
+  boost::asio::awaitable<void> turn_shared(const std::string& pool);
+  boost::asio::awaitable<bool> learn_time(Instant until);
+  boost::asio::awaitable<void> leave(Instant until);
+  std::optional<gate::GateEffects> decide(const std::string& pool, Instant asked,
+                                          const net::RedisReplies& replies);
+  void note_redis(bool ok, std::string_view error);
+  void log_events(const std::vector<gate::GateEvent>& events);
+  void remember(const std::vector<gate::GateEvent>& events);
+  Instant command_deadline() const { return edge_.clock.now() + redis_->timeout; }
+
+  Edge& edge_;
+  Instruments& instruments_;
+  gate::Gate gate_;
+  std::string agent_;
+  std::optional<config::Redis> redis_;
+  std::unique_ptr<net::RedisLink> link_;
+  gate::SharedClock shared_clock_;
+  std::map<std::string, std::vector<std::string>> local_log_;  // the audit trail without Redis, newest last
+  bool redis_ok_ = false;
+  bool redis_said_ = false;  // whether the log knows
+  Wakeup wakeup_;
+  bool stopping_ = false;
+  Instant stop_deadline_ = Instant::max();
+};
+
+}  // namespace sluice::app
