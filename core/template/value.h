@@ -41,6 +41,9 @@ enum class Kind {
   kAny,  // only as a parameter's kind: takes everything
 };
 
+// Go's name of a kind: "string", "float64", "interface {}".
+std::string_view kind_name(Kind kind);
+
 class Value;
 using List = std::vector<Value>;
 using Map = std::map<std::string, Value, std::less<>>;
@@ -116,6 +119,9 @@ class Value {
 
   // The attached type, or null.
   const Type* type() const;
+  // What a missing key of this map is under missingkey=zero, and for `index`: "" of a string map, nil of
+  // others.
+  Value zero_element() const;
   // Go's name of the type: "string", "float64", "map[string]string", "[]interface {}", "template.KV",
   // "time.Time".
   std::string type_name() const;
