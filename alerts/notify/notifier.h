@@ -29,6 +29,8 @@ struct NotifierOptions {
       external_url;  // where people reach this agent; links in messages begin with it; no trailing slash
   Look look = Look::kSluice;
   std::string user_agent = "sluice";
+  // Finds a time zone for the template function `tz`; without it only UTC is known.
+  std::function<std::shared_ptr<const TimeZone>(const std::string& name)> find_zone;
 };
 
 // Reads a secret's file; edges pass the disk, tests pass a map.

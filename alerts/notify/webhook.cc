@@ -1,0 +1,57 @@
+// Alertmanager's webhook payload, version 4.
+
+#include <boost/json.hpp>
+
+#include "alerts/notify/render.h"
+#include "alerts/notify/template_data.h"
+
+namespace sluice::alerts::notify {
+namespace {
+
+namespace json = boost::json;
+
+json::object to_json(const Labels& labels) {
+  json::object out;
+  for (const auto& label : labels) out[label.name] = label.value;
+  return out;
+}
+
+}  // namespace
+
+Result<OutgoingRequest> webhook_request(const WebhookConfig& config, const RequestContext& context) {
+  const auto url = reveal(config.url, context.read_file);
+  if (!url) return url.error();
+  const Notification& notification = context.delivery.notifications.front();
+  const size_t have = notification.alerts.size();
+  const size_t shown = config.alerts_max == 0 ? have : std::min<size_t>(have, config.alerts_max);
+
+  json::array alerts;
+  alerts.reserve(shown);
+  for (size_t i = 0; i < shown; ++i) {
+    const NotifiedAlert& notified = notification.alerts[i];
+    const Alert& alert = *notified.alert;
+    alerts.push_back(json::object{
+        {"status", notified.resolved ? "resolved" : "firing"},
+        {"labels", to_json(alert.labels)},
+        {"annotations", to_json(alert.annotations)},
+        {"startsAt", format_rfc3339(alert.starts_at)},
+        {"endsAt", notified.resolved ? format_rfc3339(alert.ends_at) : std::string("0001-01-01T00:00:00Z")},
+        {"generatorURL", alert.generator_url},
+        {"fingerprint", format_fingerprint(alert.fingerprint())}});
+  }
+  const json::object body{{"receiver", context.delivery.to->receiver},
+                          {"status", notification.firing() ? "firing" : "resolved"},
+                          {"alerts", std::move(alerts)},
+                          {"groupLabels", to_json(notification.group_labels)},
+                          {"commonLabels", to_json(common_labels(notification))},
+                          {"commonAnnotations", to_json(common_annotations(notification))},
+                          {"externalURL", context.options.external_url},
+                          {"version", "4"},
+                          {"groupKey", notification.group_key},
+                          {"truncatedAlerts", have - shown}};
+  auto out = post(config.http, *url, "application/json", json::serialize(body), context);
+  if (out && config.timeout > Duration::zero()) out->timeout = config.timeout;
+  return out;
+}
+
+}  // namespace sluice::alerts::notify
