@@ -24,7 +24,7 @@ struct Edge {
       : log(std::move(log_to)), resolver(io.get_executor()), net{clock, resolver, tls} {}
 
   boost::asio::io_context io{1};
-  net::RealClock clock;
+  mutable net::RealClock clock;
   Log log;
   net::Resolver resolver;
   net::TlsContexts tls;

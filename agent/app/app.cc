@@ -1,0 +1,222 @@
+#include "agent/app/app.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstdio>
+
+#include "core/file/file.h"
+
+namespace sluice::app {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Duration kDrain = 4s;  // of the 5 s that SIGTERM allows
+constexpr Duration kHousekeeping = 1s;
+constexpr std::string_view kRuleState = "rules.state";
+
+void print(const Mistakes& mistakes) {
+  for (const Mistake& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.to_string().c_str());
+}
+
+}  // namespace
+
+App::App(AppOptions options)
+    : options_(std::move(options)), edge_(make_log(options_.log_level, options_.log_json)) {}
+
+App::~App() = default;
+
+// The stages in the order in which data flows through them.
+int App::run() {
+  // What the files say. Nothing is started on a configuration with mistakes.
+  config::Loaded loaded = options_.load();
+  if (loaded.config == nullptr) {
+    print(loaded.mistakes);
+    const bool unreadable = loaded.mistakes.size() == 1 && loaded.mistakes.front().line == 0;
+    return unreadable ? 2 : 1;
+  }
+  for (const std::string& warning : loaded.warnings) edge_.log.warn(warning);
+  // What survived the last run, then every machine on its configuration.
+  start(loaded.config);
+  // Our own HTTP server: beyond this point people and Prometheus can look in.
+  if (!listen()) return 1;
+  // The loops: probes -> store -> rules -> alerts -> people, and verdicts -> gate -> flags.
+  spawn(edge_, probe_loop_->run(), "probe loop");
+  spawn(edge_, rule_loop_->run(), "rule loop");
+  spawn(edge_, notify_loop_->run(), "notify loop");
+  spawn(edge_, gate_loop_->run(), "gate loop");
+  spawn(edge_, keep_house(), "housekeeping");
+  spawn(edge_, handle_signals(), "signals");
+  // Until a signal ends it.
+  edge_.io.run();
+  return 0;
+}
+
+void App::start(std::shared_ptr<const config::Config> config) {
+  started_ = last_reload_at_ = edge_.clock.unix_now();
+  house_kept_ = edge_.clock.now();
+  store::StoreOptions store_options;
+  store_options.retention = config->store.retention;
+  store_options.series_max = config->store.series_max;
+  store_ = store::SampleStore(store_options);
+
+  const std::string& folder = config->store.path;
+  if (!folder.empty()) {
+    if (const auto made = file::make_folder(folder); made.has_error()) {
+      edge_.log.error("no state will survive a restart", {{"error", made.error().message}});
+    }
+  }
+  gate_loop_ = std::make_unique<GateLoop>(edge_, instruments_, config->agent.name, config->agent.zone);
+  notify_loop_ = std::make_unique<NotifyLoop>(edge_, folder);
+  rule_loop_ = std::make_unique<RuleLoop>(
+      edge_, store_, [this](std::vector<Alert> alerts) { notify_loop_->take_alerts(std::move(alerts)); });
+  probe_loop_ = std::make_unique<ProbeLoop>(
+      edge_, store_, page_,
+      [this](const std::string& pool, const std::string& target, bool good, std::string_view reason) {
+        return gate_loop_->observe(pool, target, good, reason);
+      });
+  notify_loop_->restore();
+  adopt(std::move(config));
+  restore_rule_state();
+  edge_.log.info("sluice starts", {{"version", SLUICE_VERSION},
+                                   {"agent", config_->agent.name},
+                                   {"targets", probe_loop_->stats().targets},
+                                   {"rule_groups", config_->rule_groups.size()}});
+}
+
+// Hands a configuration to every machine. Each keeps the state of what did not change.
+void App::adopt(std::shared_ptr<const config::Config> config) {
+  config_ = std::move(config);
+  gate_loop_->configure(*config_);
+  notify_loop_->configure(*config_);
+  rule_loop_->configure(*config_);
+  probe_loop_->configure(*config_);
+}
+
+bool App::listen() {
+  net::HttpServerOptions options;
+  options.listen_address = config_->web.listen_address;
+  options.web = config_->web.access;
+  auto server = net::HttpServer::listen(
+      edge_.io.get_executor(), options,
+      [this](HttpRequest request, net::Endpoint) { return answer(std::move(request)); }, edge_.log);
+  if (server.has_error()) {
+    edge_.log.error("cannot listen",
+                    {{"address", options.listen_address}, {"error", server.error().message}});
+    return false;
+  }
+  server_ = std::move(*server);
+  edge_.log.info("listening", {{"address", options.listen_address}, {"port", server_->port()}});
+  spawn(edge_, server_->run(), "http server");
+  return true;
+}
+
+asio::awaitable<void> App::handle_signals() {
+  asio::signal_set signals(edge_.io, SIGTERM, SIGINT, SIGHUP);
+  for (;;) {
+    const auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+    if (number != SIGHUP) break;
+    (void)co_await reload();
+  }
+  co_await shut_down();
+  edge_.io.stop();
+}
+
+asio::awaitable<Mistakes> App::reload() {
+  if (reloading_) co_return Mistakes{{"", 0, 0, "a reload is under way"}};
+  reloading_ = true;
+  config::Loaded loaded;
+  std::function<void()> load = [&loaded, this] { loaded = options_.load(); };
+  co_await on_disk(edge_, std::move(load));
+  reloading_ = false;
+  Mistakes mistakes = std::move(loaded.mistakes);
+  if (loaded.config != nullptr) {
+    if (loaded.config->web.listen_address != config_->web.listen_address) {
+      edge_.log.warn("web.listen_address changes with a restart only");
+    }
+    if (const auto applied = server_->reconfigure(loaded.config->web.access); applied.has_error()) {
+      mistakes.push_back({loaded.config->web.config_file, 0, 0, applied.error().message});
+    }
+  }
+  last_reload_ok_ = mistakes.empty() && loaded.config != nullptr;
+  if (last_reload_ok_) {
+    last_reload_at_ = edge_.clock.unix_now();
+    adopt(loaded.config);
+    edge_.log.info("configuration loaded",
+                   {{"targets", probe_loop_->stats().targets}, {"rule_groups", config_->rule_groups.size()}});
+  } else {
+    edge_.log.error("the configuration has mistakes; the old one stays",
+                    {{"mistakes", mistakes.size()}, {"first", mistakes.front().to_string()}});
+  }
+  co_return mistakes;
+}
+
+// No new probes, no new messages; what is under way may end. Flags stay: they are leases.
+asio::awaitable<void> App::shut_down() {
+  const Instant deadline = edge_.clock.now() + kDrain;
+  edge_.log.info("sluice stops");
+  probe_loop_->stop();
+  rule_loop_->stop();
+  gate_loop_->stop(deadline);
+  notify_loop_->stop(deadline);
+  server_->stop(edge_.clock.now() + 1s);
+  co_await write_rule_state();
+  Wakeup pause(edge_);
+  while (!notify_loop_->idle() && edge_.clock.now() < deadline)
+    co_await pause.wait_until(edge_.clock.now() + 20ms);
+  co_await pause.wait_until(std::min(deadline, edge_.clock.now() + 100ms));
+}
+
+void App::restore_rule_state() {
+  if (config_->store.path.empty()) return;
+  const std::string path = config_->store.path + "/" + std::string(kRuleState);
+  if (!file::exists(path)) return;
+  const Result<std::string> text = file::read(path);
+  const Result<void> restored = text.has_value() ? rule_loop_->restore(*text) : Result<void>(text.error());
+  if (restored.has_value()) return;
+  edge_.log.error("the state of alert rules is damaged; it is set aside",
+                  {{"error", restored.error().message}});
+  (void)file::set_aside(path);
+}
+
+asio::awaitable<void> App::write_rule_state() {
+  if (config_->store.path.empty() || rule_loop_->changes() == rule_changes_written_) co_return;
+  rule_changes_written_ = rule_loop_->changes();
+  const std::string text = rule_loop_->snapshot();
+  const std::string path = config_->store.path + "/" + std::string(kRuleState);
+  Result<void> written{};
+  std::function<void()> work = [&] { written = file::write_durably(path, text); };
+  co_await on_disk(edge_, std::move(work));
+  if (written.has_error() && !rule_state_failing_) {
+    edge_.log.error("cannot write the state of alert rules", {{"error", written.error().message}});
+  }
+  rule_state_failing_ = written.has_error();
+}
+
+// Once a second: how late are we, write what changed; less often: our own samples, and forget old ones.
+asio::awaitable<void> App::keep_house() {
+  Wakeup alarm(edge_);
+  Instant next_self = edge_.clock.now(), next_expire = next_self + 1min;
+  for (Instant due = edge_.clock.now() + kHousekeeping;; due += kHousekeeping) {
+    co_await alarm.wait_until(due);
+    const Instant now = edge_.clock.now();
+    loop_lag_ = now - due;
+    if (loop_lag_ > kHousekeeping) due = now;
+    house_kept_ = now;
+    co_await write_rule_state();
+    if (now >= next_self) {
+      const Labels labels{{"job", "sluice"}, {"instance", config_->agent.name}};
+      write_to_store(own_metrics(), labels, edge_.clock.unix_now(), store_);
+      next_self = now + std::min<Duration>(config_->global.interval, Duration(15s));
+    }
+    if (now >= next_expire) {
+      store_.expire(edge_.clock.unix_now());
+      next_expire = now + 1min;
+    }
+  }
+}
+
+}  // namespace sluice::app
