@@ -154,17 +154,17 @@ BlockPtr Evaluator::vector(const Expr& expr, const Grid& grid) {
   return block;
 }
 
+template <typename Other>
+BlockPtr Evaluator::compute_node(const Other&, const Expr&, const Grid& grid) {
+  return fail_block({ErrorKind::kInternal, "an instant vector was expected"}, grid.steps);
+}
+
 BlockPtr Evaluator::compute(const Expr& expr, const Grid& grid) {
   BlockPtr block =
       std::visit([&](const auto& node) -> BlockPtr { return compute_node(node, expr, grid); }, expr.node);
   spend(block->cells.size());
   if (failed()) return std::make_shared<Block>(grid.steps);
   return block;
-}
-
-template <typename Other>
-BlockPtr Evaluator::compute_node(const Other&, const Expr&, const Grid& grid) {
-  return fail_block({ErrorKind::kInternal, "an instant vector was expected"}, grid.steps);
 }
 
 BlockPtr Evaluator::compute_node(const Paren& paren, const Expr&, const Grid& grid) {

@@ -146,7 +146,8 @@ class Parser {
       end = name.span.end;
       at = query_.find_first_not_of(" \t", end);
     }
-    if (at != std::string_view::npos && query_[at] == '{') {
+    // Two braces begin a histogram among the values.
+    if (at != std::string_view::npos && query_[at] == '{' && !query_.substr(at).starts_with("{{")) {
       take();
       if (!label_set(labels, end)) return std::nullopt;
     }
