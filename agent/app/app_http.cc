@@ -105,7 +105,7 @@ asio::awaitable<HttpResponse> App::answer_reload(const HttpRequest& request) {
 asio::awaitable<HttpResponse> App::answer_probe(const HttpRequest& request, const HttpTarget& target) {
   const ProbePageRequest page = probe_page_request(*config_, request, target);
   if (!page.error.empty()) co_return text(400, page.error + "\n");
-  auto prober = exporters::make_prober(page.module, page.target, edge_.net, edge_.postgres.executor());
+  auto prober = edge_.probers.make_prober(page.module, page.target);
   if (prober.has_error()) co_return text(400, prober.error().message + "\n");
   exporters::ProbeContext context;
   context.scheduled = edge_.clock.now();

@@ -15,13 +15,13 @@
 #include "core/net/net.h"
 #include "core/net/resolver.h"
 #include "core/net/tls.h"
-#include "exporters/postgres/postgres_thread.h"
+#include "exporters/registry/registry.h"
 
 namespace sluice::app {
 
 struct Edge {
   explicit Edge(Log log_to)
-      : log(std::move(log_to)), resolver(io.get_executor()), net{clock, resolver, tls} {}
+      : log(std::move(log_to)), resolver(io.get_executor()), net{clock, resolver, tls}, probers(net) {}
 
   boost::asio::io_context io{1};
   mutable net::RealClock clock;
@@ -29,8 +29,8 @@ struct Edge {
   net::Resolver resolver;
   net::TlsContexts tls;
   net::Net net;
+  exporters::Registry probers;
   boost::asio::thread_pool disk{1};  // fsync and large files; nothing else may run there
-  exporters::postgres::PostgresThread postgres;
 };
 
 // Starts a coroutine on the event loop. One that ends by an exception is a bug: the agent says so and aborts,

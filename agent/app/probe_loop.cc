@@ -95,7 +95,7 @@ void ProbeLoop::configure(const config::Config& config) {
         fresh->job = job.name;
         fresh->module = module;
         fresh->series = std::make_unique<SeriesWriter>(store_, page_, labels_of(job, target));
-        auto prober = exporters::make_prober(module, target.address, edge_.net, edge_.postgres.executor());
+        auto prober = edge_.probers.make_prober(module, target.address);
         SLUICE_CHECK(prober.has_value(),
                      "a target that the loader accepted can be probed: " + prober.error().message);
         fresh->prober = std::move(*prober);

@@ -17,8 +17,10 @@
 #include "agent/config/web_file.h"
 #include "core/check.h"
 #include "core/file/file.h"
+#include "core/net/redis_link.h"
+#include "core/net/url.h"
 #include "core/random.h"
-#include "exporters/registry/registry.h"
+#include "exporters/postgres/postgres_target.h"
 
 namespace sluice::config {
 namespace {
@@ -38,6 +40,18 @@ std::string host_name() {
 std::string lookup(const Environment& environment, std::string_view name) {
   const auto found = environment.find(name);
   return found == environment.end() ? "" : found->second;
+}
+
+// Whether the module's prober can ask such a target.
+Result<void> check_target(const exporters::Module& module, const std::string& target) {
+  const auto verdict = [](const auto& parsed) {
+    return parsed.has_error() ? Result<void>(parsed.error()) : Result<void>();
+  };
+  if (module.prober == "postgres") return verdict(exporters::postgres::parse_target(target));
+  if (module.prober == "redis") return verdict(net::parse_redis_url(target));
+  if (module.prober == "tcp") return verdict(net::parse_host_port(target));
+  // blackbox_exporter takes a target without a scheme for http.
+  return verdict(net::parse_url(target.find("://") == std::string::npos ? "http://" + target : target));
 }
 
 // Reads sluice.yml into a Config; what it names is loaded afterwards.
@@ -136,6 +150,10 @@ class Loader {
     if (!redis.password.empty() && !redis.password_file.empty()) {
       fields.mistake("password_file", "at most one of password and password_file");
     }
+    if (!redis.url.empty() && fields.diagnostics().ok()) {
+      if (const auto url = net::parse_redis_url(redis.url); url.has_error())
+        fields.mistake("url", url.error().message);
+    }
     if (const Node* tls = fields.child("tls_config"))
       read_tls_config(*tls, diagnostics_, "redis.tls_config", folder_, redis.tls);
     fields.duration("timeout", redis.timeout, 10ms, 60s);
@@ -203,7 +221,7 @@ class Loader {
       }
       Target target{*address, module == nullptr ? *address : instance_of(*module, *address), labels};
       if (module != nullptr) {
-        const Result<void> valid = exporters::check_target(*module, *address);
+        const Result<void> valid = check_target(*module, *address);
         if (valid.has_error())
           diagnostics_.add(item.mark, fmt::format("{}: {}", item_name, valid.error().message));
       }

@@ -1,0 +1,111 @@
+// sluice test rules, sluice promql test: files in, one line per failure and a count out.
+
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <filesystem>
+
+#include "agent/cli/commands.h"
+#include "agent/cli/print.h"
+#include "agent/config/rule_file.h"
+#include "agent/config/rule_test_file.h"
+#include "core/file/file.h"
+#include "rules/promql/script_test.h"
+#include "rules/rule_test.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Count {
+  size_t passed = 0, failed = 0, unreadable = 0;
+  int exit_code() const { return unreadable > 0 ? kUsage : failed > 0 ? kFailed : kFine; }
+};
+
+std::vector<std::string> expand(const std::string& pattern) {
+  glob_t found{};
+  std::vector<std::string> files;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  return files;
+}
+
+// The rule files a test file names; mistakes in them, and patterns that match nothing, fail its tests.
+std::vector<rules::RuleFile> load_rule_files(const rules::RuleTestFile& test, Mistakes& mistakes) {
+  std::vector<rules::RuleFile> files;
+  const std::string folder = std::filesystem::path(test.path).parent_path().string();
+  for (const std::string& pattern : test.rule_files) {
+    const std::string path = pattern.starts_with('/') || folder.empty() ? pattern : folder + "/" + pattern;
+    const std::vector<std::string> matches = expand(path);
+    if (matches.empty())
+      mistakes.push_back({test.path, 0, 0, fmt::format("no rule file matches {}", quote(pattern))});
+    for (const std::string& match : matches) {
+      const Result<std::string> text = file::read(match);
+      if (text.has_error()) {
+        mistakes.push_back({match, 0, 0, text.error().message});
+        continue;
+      }
+      config::LoadedRuleFile loaded = config::load_rule_file(match, *text);
+      for (Mistake& mistake : loaded.mistakes) mistakes.push_back(std::move(mistake));
+      files.push_back(std::move(loaded.file));
+    }
+  }
+  return files;
+}
+
+void test_rule_file(const std::string& path, Count& count) {
+  const Result<std::string> text = file::read(path);
+  if (text.has_error()) {
+    print_error(text.error().message);
+    ++count.unreadable;
+    return;
+  }
+  config::LoadedRuleTestFile loaded = config::load_rule_test_file(path, *text);
+  Mistakes mistakes = std::move(loaded.mistakes);
+  std::vector<rules::RuleFile> files;
+  if (mistakes.empty()) files = load_rule_files(loaded.file, mistakes);
+  if (!mistakes.empty()) {
+    print_mistakes(mistakes);
+    ++count.failed;
+    return;
+  }
+  const rules::TestReport report = rules::run_rule_tests(loaded.file, files);
+  for (const rules::TestFailure& failure : report.failures) {
+    print_line(Mistake{path, failure.at.line, failure.at.column, failure.message}.to_string());
+  }
+  count.passed += report.passed;
+  count.failed += report.failed;
+}
+
+}  // namespace
+
+int test_rules(const std::vector<std::string>& files) {
+  Count count;
+  for (const std::string& path : files) test_rule_file(path, count);
+  print_line(fmt::format("{} passed, {} failed", count.passed, count.failed));
+  return count.exit_code();
+}
+
+int promql_test(const std::vector<std::string>& files) {
+  Count count;
+  size_t skipped = 0;
+  for (const std::string& path : files) {
+    const Result<std::string> text = file::read(path);
+    if (text.has_error()) {
+      print_error(text.error().message);
+      ++count.unreadable;
+      continue;
+    }
+    const promql::ScriptReport report = promql::run_script(*text);
+    for (const auto& failure : report.failures) print_line(promql::to_string(failure, path));
+    for (const auto& skip : report.skipped) print_line("skipped: " + promql::to_string(skip, path));
+    count.passed += report.passed;
+    count.failed += report.failures.size();
+    skipped += report.skipped.size();
+  }
+  print_line(fmt::format("{} passed, {} failed{}", count.passed, count.failed,
+                         skipped > 0 ? fmt::format(", {} skipped", skipped) : ""));
+  return count.exit_code();
+}
+
+}  // namespace sluice::cli
