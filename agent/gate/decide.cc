@@ -138,6 +138,7 @@ std::vector<SickAgent> find_sick(const std::vector<Subject>& subjects, const Fle
   };
   std::unordered_map<const AgentVotes*, Compared> compared;
   for (const Subject& subject : subjects) {
+    if (subject.member == nullptr) continue;
     int up = 0;
     int down = 0;
     for (const CountedVote& vote : subject.votes) {
@@ -353,6 +354,7 @@ Duration disable_time(const PoolPolicy& policy, std::string_view target, int str
 
 void enable(Subject& subject, std::string why, bool by_operator = false) {
   subject.out.action = Action::kEnable;
+  subject.out.weight = 100;
   subject.out.by_operator = by_operator;
   subject.out.reason = std::move(why);
 }
@@ -424,6 +426,7 @@ bool tend_flagged(Subject& subject, const PoolPolicy& policy, const Fleet& fleet
     }
   } else if (subject.well && now >= entry.until) {
     enable(subject, "ok");
+    if (policy.slow_start > Duration::zero()) out.weight = 10;
     return false;
   } else if (subject.well) {
     out.hold = Hold::kDisableTime;
@@ -438,10 +441,10 @@ void shed_excess(std::vector<Subject>& subjects, int allowed, Timestamp now) {
   std::vector<Subject*> automatic;
   int count = 0;
   for (Subject& subject : subjects) {
-    if (!subject.flagged(now) || subject.entry->by_operator) continue;
-    if (subject.out.action == Action::kEnable || subject.out.action == Action::kForget) continue;
+    if (subject.member == nullptr || !subject.flagged(now) || subject.entry->by_operator) continue;
+    if (subject.out.action == Action::kEnable || subject.out.by_operator) continue;
     ++count;
-    if (subject.member != nullptr && !subject.out.by_operator) automatic.push_back(&subject);
+    automatic.push_back(&subject);
   }
   std::sort(automatic.begin(), automatic.end(), [](const Subject* a, const Subject* b) {
     const Tally& x = a->out.tally;

@@ -7,8 +7,8 @@
 // or the observer. Enabling is easy. Not knowing means standing still: nothing new is disabled, nothing is
 // renewed, and what is disabled comes back when its lease runs out.
 //
-//   pool of 4, at most 50 %; 9 agents expected, 8 heard; "a" refused by 7 of 8: counted 8, down 7, 7 > 9/2
-//   and 7/8 >= 0.6, two zones agree, none disabled so far, 1 <= 2: disable "a" for 10 s at the least. Five of
+//   pool of 4, at most 50 %; 9 agents expected to vote, 8 heard; "a" refused by 7 of them: 7 > 9/2, 7/8 >=
+//   0.6, two zones agree, none is disabled so far, 1 <= 2: disable "a" for 10 s at the least. Then five of
 //   the agents stop: 3 of 9 are left, which is no majority. "a" is held, not renewed, and free in 300 s.
 //
 // The dwell times need no state: every ballot carries when its verdict began. The sources of the rules:
@@ -81,7 +81,7 @@ struct TargetDecision {
   std::string evidence;  // "7 of 9 fail: zone b 3/3, zone a 4/4, zone c 0/2; reason connect_refused"
   Timestamp until;       // for kDisable: least time disabled; for an operator's word: its end
   int streak = 0;        // for kDisable: disablings in a row with this one
-  int weight = 0;        // for kWeigh and kEnable
+  int weight = 0;        // for kWeigh and kEnable; 100 is the end, without a flag
 };
 
 struct SickAgent {

@@ -64,16 +64,14 @@ class Carrier {
   }
 
   void enable(const TargetDecision& decision, Entry& entry, GateEffects& out) {
-    const bool slowly = policy_.slow_start > Duration::zero() && !entry.key.empty() &&
-                        !decision.by_operator && entry.state == Entry::State::kDisabled &&
-                        policy_.mode == Mode::kEnforce;
+    const bool slowly = decision.weight < 100 && !entry.key.empty();
     entry.by_operator = false;
     entry.reason = decision.reason;
     entry.evidence = decision.evidence;
     entry.since = now_;
     if (slowly) {
       entry.state = Entry::State::kReturning;
-      entry.weight = 10;
+      entry.weight = decision.weight;
       entry.lease = next_lease(entry);
       write_flag(decision.target, entry, out);
     } else {
