@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/gate/assign.h"
 #include "agent/gate/votes.h"
 
 namespace sluice::gate {
@@ -92,7 +93,7 @@ AgentVotes Gate::own_votes(std::string_view name, Instant now, Timestamp shared)
   votes.config = pool->setup.config;
   for (const auto& [target, watched] : pool->members) {
     const Health& health = watched.health;
-    if (health.last_probe() == Instant{}) continue;
+    if (!watched.assigned || health.last_probe() == Instant{}) continue;
     const bool known = health.verdict() != Verdict::kUnknown;
     const Timestamp at = shared_time(health.last_probe(), now, shared);
     votes.ballots[target] = {.verdict = health.verdict(),
@@ -120,7 +121,9 @@ void Gate::configure(Instant now, std::vector<PoolSetup> setups) {
     std::map<std::string, Watched, std::less<>> members;
     for (const Member& member : setup.members) {
       const auto known = pool.members.find(member.target);
-      Watched watched{member, known == pool.members.end() ? Health(setup.health) : known->second.health};
+      Watched watched{member, Health(setup.health)};
+      if (known != pool.members.end()) watched = known->second;
+      watched.member = member;
       watched.health.set_policy(setup.health);
       members.emplace(member.target, std::move(watched));
     }
@@ -128,7 +131,40 @@ void Gate::configure(Instant now, std::vector<PoolSetup> setups) {
     pool.view.pool = setup.policy.pool;
     pool.view.mode = setup.policy.mode;
     pool.setup = std::move(setup);
+    assign(pool);
   }
+}
+
+bool Gate::probes(std::string_view name, std::string_view target) const {
+  const Pool* pool = find(name);
+  if (pool == nullptr) return true;
+  const auto it = pool->members.find(target);
+  return it == pool->members.end() || it->second.assigned;
+}
+
+Duration Gate::phase_shift(std::string_view name, std::string_view target, Instant now,
+                           Timestamp shared) const {
+  const Pool* pool = find(name);
+  if (pool == nullptr) return Duration::zero();
+  const PoolPolicy& policy = pool->setup.policy;
+  const Duration place =
+      fleet_phase(agent_, target, pool->live, static_cast<size_t>(policy.vantages), policy.interval);
+  // All agents count their phases from the same instant: zero of the shared clock, not of their own.
+  const Duration offset = Duration(shared.time_since_epoch()) - now.time_since_epoch();
+  const Duration shift = (place - offset) % policy.interval;
+  return shift < Duration::zero() ? shift + policy.interval : shift;
+}
+
+void Gate::assign(Pool& pool) {
+  const auto vantages = static_cast<size_t>(pool.setup.policy.vantages);
+  for (auto& [target, watched] : pool.members) {
+    const bool assigned = pool.live.empty() || is_chosen(agent_, target, pool.live, vantages);
+    if (assigned == watched.assigned) continue;
+    watched.assigned = assigned;
+    // What was seen before is old by the time it is this agent's turn again.
+    watched.health = Health(pool.setup.health);
+  }
+  ++assignments_;
 }
 
 Seen Gate::observe(Instant now, std::string_view name, std::string_view target, bool good,
@@ -243,6 +279,15 @@ GateEffects Gate::tick(std::string_view name, Instant now, const PoolFacts& fact
   }
 
   ++pool->counters.turns;
+  std::vector<std::string> live;
+  for (const AgentVotes& agent : facts.agents) {
+    if (Duration(shared - agent.at) < vote_lifetime(policy)) live.push_back(agent.agent);
+  }
+  std::sort(live.begin(), live.end());
+  if (live != pool->live && !pool->retiring) {
+    pool->live = std::move(live);
+    assign(*pool);
+  }
   pool->record = facts.record;
   pool->epoch_seen = std::max(pool->epoch_seen, facts.record.epoch);
   pool->failing = decision.pool_failing;

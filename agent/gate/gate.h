@@ -98,6 +98,14 @@ class Gate {
   // are not.
   bool disabled(std::string_view pool, std::string_view target, Timestamp shared) const;
   AgentVotes own_votes(std::string_view pool, Instant now, Timestamp shared) const;
+  // Whether this agent is one of the vantages that probe the target. Until a turn has seen the fleet: yes.
+  // Changes with the set of live agents, which assignments() counts: when it has grown, ask again for every
+  // target.
+  bool probes(std::string_view pool, std::string_view target) const;
+  uint64_t assignments() const { return assignments_; }
+  // For TargetSpec::phase_shift: puts this agent's probes of the target at its place in the fleet's stream of
+  // them. `shared` is Redis time at `now`.
+  Duration phase_shift(std::string_view pool, std::string_view target, Instant now, Timestamp shared) const;
 
   // The configuration, at start and on reload. Health and record of what is in both stay. A pool that is gone
   // retires.
@@ -128,6 +136,7 @@ class Gate {
   struct Watched {
     Member member;
     Health health;
+    bool assigned = true;
   };
   struct Pool {
     PoolSetup setup;
@@ -136,7 +145,8 @@ class Gate {
     Record record;                              // as last known
     uint64_t epoch_seen = 0;
     bool retiring = false;
-    bool failing = false;  // as a whole, at the last turn
+    std::vector<std::string> live;  // agents, at the last turn that saw Redis; sorted
+    bool failing = false;           // as a whole, at the last turn
     Instant failing_at{};
     Instant next_turn{};
     std::optional<Instant> unreadable_since;
@@ -147,11 +157,13 @@ class Gate {
   Pool* find(std::string_view pool);
   const Pool* find(std::string_view pool) const;
   int other_pools_frozen(std::string_view pool, Instant now) const;
+  void assign(Pool& pool);
   void refresh_view(Pool& pool, const PoolFacts& facts, const PoolDecision& decision, Timestamp shared);
 
   std::string agent_;
   std::string zone_;
   std::string unwell_;
+  uint64_t assignments_ = 0;
   std::map<std::string, Pool, std::less<>> pools_;
 };
 
