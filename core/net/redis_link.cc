@@ -78,8 +78,12 @@ Result<RedisUrl> parse_redis_url(std::string_view text) {
   url.host = std::string(view.host_address());
   if (!plausible_host(url.host)) return invalid("the Redis URL names no host");
   if (view.has_port()) {
-    url.port = view.port_number();
-    if (url.port == 0) return invalid("the Redis URL's port is not in 1 to 65535");
+    const std::string_view digits(view.port().data(), view.port().size());
+    unsigned port = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    url.port = static_cast<uint16_t>(port);
+    if (error != std::errc() || end != digits.data() + digits.size() || port == 0 || port > 65535)
+      return invalid("the Redis URL's port is not in 1 to 65535");
   }
   if (view.has_userinfo()) {
     url.user = std::string(view.user());
@@ -101,9 +105,10 @@ Result<RedisUrl> parse_redis_url(std::string_view text) {
       if (!database) return invalid("the Redis URL's db is not the number of a database");
       url.database = *database;
       url.has_database = true;
-    } else {
-      return invalid(
-          fmt::format("the Redis URL's parameter \"{}\" is not known", std::string(parameter.key)));
+    } else if (parameter.key.starts_with("ssl")) {
+      // The others tune the client whose URL this is; those would change what is trusted.
+      const std::string name(parameter.key);
+      return invalid(fmt::format("the Redis URL's parameter \"{}\" belongs into tls_config", name));
     }
   }
   return url;

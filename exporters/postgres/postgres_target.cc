@@ -84,10 +84,15 @@ Result<PostgresTarget> parse_url(std::string_view text) {
       target.password = value;
     } else if (key == "dbname") {
       target.database = value;
-    } else if (key != "application_name" && key != "connect_timeout" && key != "target_session_attrs" &&
-               key != "pool_max_conns" && key != "pgbouncer" && key != "connection_limit" &&
-               key != "schema") {
-      // Those few belong to the application whose DATABASE_URL this is and do not change what is checked.
+    } else if (key == "sslrootcert") {
+      target.ca_file = value;
+    } else if (key == "sslcert") {
+      target.cert_file = value;
+    } else if (key == "sslkey") {
+      target.key_file = value;
+    } else if (key == "host" || key == "hostaddr" || key == "port" || key == "service") {
+      return invalid(fmt::format("the URL parameter \"{}\" would name another server", key));
+    } else if (key.starts_with("ssl")) {
       return invalid(fmt::format("the URL parameter \"{}\" is not known", key));
     }
   }
@@ -99,8 +104,10 @@ Result<PostgresTarget> parse_url(std::string_view text) {
 Result<PostgresTarget> parse_target(std::string_view text) {
   if (text.size() > 4096) return limit_met("a target has at most 4096 bytes");
   if (text.find('\0') != std::string_view::npos) return invalid("the target holds a null character");
-  if (text.starts_with("postgres://") || text.starts_with("postgresql://")) return parse_url(text);
-  if (text.find("://") != std::string_view::npos) {
+  const std::string_view scheme = text.substr(0, text.find_first_of(":+"));
+  const bool is_url = text.find("://") != std::string_view::npos;
+  if (is_url && (scheme == "postgres" || scheme == "postgresql")) return parse_url(text);
+  if (is_url) {
     return invalid("a PostgreSQL target is host:port or starts with postgres://");
   }
   if (text.find('@') != std::string_view::npos) {

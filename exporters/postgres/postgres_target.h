@@ -20,10 +20,14 @@ struct PostgresTarget {
   std::optional<std::string> password;
   std::optional<std::string> database;
   std::optional<SslMode> ssl_mode;
+  std::optional<std::string> ca_file;
+  std::optional<std::string> cert_file;
+  std::optional<std::string> key_file;
 };
 
-// Refuses what it does not understand, including unknown URL parameters: a check that silently ignores
-// `sslmode` would lie. Messages never repeat a password.
+// A URL may be one that an application uses: a driver in the scheme ("postgresql+asyncpg://") and parameters
+// that only tune a client are let pass. What would change how the connection is secured must be understood: a
+// check that silently ignored it would lie. Messages never repeat a password.
 Result<PostgresTarget> parse_target(std::string_view text);
 
 // "disable", "allow", "prefer", "require", "verify-ca", "verify-full".

@@ -10,17 +10,19 @@ namespace sluice::exporters::redis {
 
 enum class ExpectedRole { kAny, kMaster, kReplica, kSentinel };
 
-// SET, GET and DEL of one key of our own: finds what PING does not, a Redis that is full, read-only or failed over.
+// SET, GET and DEL of a key of our own: finds what PING does not, a Redis that is full, read-only or failed
+// over.
 struct WriteCanary {
   bool enabled = false;
-  std::string key = "sluice:canary";
-  Duration ttl = 60s;  // the key goes by itself should the DEL not arrive
+  std::string key = "sluice:canary";  // how the key begins; a colon and a number follow
+  Duration ttl = 60s;                 // the key goes by itself should the DEL not arrive
 
   bool operator==(const WriteCanary&) const = default;
 };
 
 struct RedisModule {
-  // A target that is a URL may carry its own user, password, database and TLS (rediss://); what the URL says wins.
+  // A target that is a URL may carry its own user, password, database and TLS (rediss://); what the URL says
+  // wins.
   std::string username;
   std::string password;
   std::string password_file;  // re-read for every connection; wins over password
@@ -30,8 +32,8 @@ struct RedisModule {
   ExpectedRole expect_role = ExpectedRole::kAny;
   // A Redis that refuses writes (replica, or one that cannot persist) fails the probe.
   bool fail_if_read_only = false;
-  // Read INFO and what else redis_exporter shows by default, after the health commands and within the same deadline.
-  // Its failure is counted (redis_exporter_last_scrape_error) and does not fail the probe.
+  // Read INFO and what else redis_exporter shows by default, after the health commands and within the same
+  // deadline. Its failure is counted (redis_exporter_last_scrape_error) and does not fail the probe.
   bool statistics = true;
 
   bool operator==(const RedisModule&) const = default;

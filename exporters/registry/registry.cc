@@ -10,6 +10,7 @@
 #include "exporters/postgres/postgres_probe.h"
 #include "exporters/postgres/postgres_target.h"
 #include "exporters/postgres/postgres_thread.h"
+#include "exporters/redis/redis_probe.h"
 #include "exporters/tcp/tcp_probe.h"
 
 namespace sluice::exporters {
@@ -80,6 +81,13 @@ MaybeProber make_postgres(Parts parts, const Compiled& compiled, const std::stri
       parts.net, parts.postgres->executor(), compiled.module.postgres, *parsed));
 }
 
+MaybeProber make_redis(Parts parts, const Compiled& compiled, const std::string& target) {
+  const Result<net::RedisUrl> parsed = net::parse_redis_url(target);
+  if (!parsed) return parsed.error();
+  return std::unique_ptr<Prober>(
+      std::make_unique<redis::RedisProber>(parts.net, compiled.module.redis, *parsed));
+}
+
 struct Kind {
   std::string_view name;
   Result<void> (*compile)(Compiled& compiled);
@@ -91,6 +99,7 @@ constexpr Kind kKinds[] = {
     {"tcp", compile_tcp, make_tcp},
     {"oidc", compile_oidc, make_oidc},
     {"postgres", nothing_to_compile, make_postgres},
+    {"redis", nothing_to_compile, make_redis},
 };
 
 const Kind* find_kind(std::string_view name) {
