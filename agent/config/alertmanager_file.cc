@@ -12,6 +12,7 @@
 #include "agent/config/alertmanager_text.h"
 #include "agent/config/modules.h"
 #include "alerts/matcher_text.h"
+#include "alerts/notify/notifier.h"
 #include "core/file/file.h"
 
 namespace sluice::config {
@@ -59,6 +60,7 @@ class Loader {
     fields.each("receivers", [&](const Node& node, const std::string& name) {
       config->receivers.push_back(read_receiver(node, name, diagnostics_, global_, folder_));
       add_name(receivers_, node, config->receivers.back().name, "notification config name {} is not unique");
+      receiver_marks_.emplace(config->receivers.back().name, node.mark);
     });
     for (const std::string_view key : {"mute_time_intervals", "time_intervals"}) {
       fields.each(key, [&](const Node& node, const std::string& name) {
@@ -77,6 +79,7 @@ class Loader {
     read_templates(fields, *config);
     fields.done();
     config->original = masked_text(root);
+    if (diagnostics_.ok()) check_templates(config);
     return config;
   }
 
@@ -335,10 +338,26 @@ class Loader {
     }
   }
 
+  // Templates are parsed here once, so that a wrong one is found before it costs a page.
+  void check_templates(const std::shared_ptr<const alerts::Config>& config) {
+    Mistakes mistakes;
+    notify::Notifier::make(config, {}, mistakes);
+    for (const Mistake& mistake : mistakes) {
+      const std::string receiver =
+          mistake.file.starts_with(kReceiver) ? mistake.file.substr(kReceiver.size()) : "";
+      const auto mark = receiver_marks_.find(receiver);
+      diagnostics_.add(mark == receiver_marks_.end() ? Mark{1, 1} : mark->second, mistake.message);
+    }
+  }
+
+  // How notify names what is not a template file.
+  static constexpr std::string_view kReceiver = "receiver ";
+
   Diagnostics& diagnostics_;
   std::string folder_;
   AlertmanagerGlobal global_;
   std::set<std::string> receivers_, intervals_;
+  std::map<std::string, Mark> receiver_marks_;
   Zones zones_;
 };
 
