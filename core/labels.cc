@@ -283,21 +283,113 @@ std::string_view to_string(MatchOp op) {
   return "?";
 }
 
+// Most expressions in selectors are lists of literals, prefixes or "anything": those need no automaton.
+struct Matcher::Pattern {
+  enum class Shape { kAnything, kNonEmpty, kList, kPrefix, kOther };
+  Shape shape = Shape::kOther;
+  std::vector<std::string> values;  // kList, sorted
+  std::string prefix;               // kPrefix
+  std::unique_ptr<re2::RE2> automaton;
+
+  bool accepts(std::string_view value) const {
+    switch (shape) {
+      case Shape::kAnything:
+        return true;
+      case Shape::kNonEmpty:
+        return !value.empty();
+      case Shape::kList:
+        return std::binary_search(values.begin(), values.end(), value, std::less<>());
+      case Shape::kPrefix:
+        return value.starts_with(prefix);
+      case Shape::kOther:
+        break;
+    }
+    return re2::RE2::FullMatch(re2::StringPiece(value.data(), value.size()), *automaton);
+  }
+};
+
+namespace {
+
+// Reads literal characters, escaped punctuation included, up to the first special one.
+std::string take_literal(std::string_view& rest) {
+  std::string literal;
+  while (!rest.empty()) {
+    const char c = rest[0];
+    if (c == '\\') {
+      const bool punctuation =
+          rest.size() > 1 && std::string_view("\\.+*?()|[]{}^$-/:").find(rest[1]) != std::string_view::npos;
+      if (!punctuation) return literal;
+      literal += rest[1];
+      rest.remove_prefix(2);
+    } else if (std::string_view(".+*?()|[]{}^$").find(c) != std::string_view::npos) {
+      return literal;
+    } else {
+      literal += c;
+      rest.remove_prefix(1);
+    }
+  }
+  return literal;
+}
+
+// "a|b|c", possibly in parentheses; empty when it is anything else.
+std::vector<std::string> list_of_literals(std::string_view expression) {
+  for (const std::string_view open : {"(?:", "("}) {
+    if (!expression.starts_with(open) || !expression.ends_with(")")) continue;
+    expression = expression.substr(open.size(), expression.size() - open.size() - 1);
+    break;
+  }
+  std::vector<std::string> values;
+  while (true) {
+    values.push_back(take_literal(expression));
+    if (expression.empty()) break;
+    if (expression[0] != '|') return {};
+    expression.remove_prefix(1);
+  }
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
+}  // namespace
+
 Matcher::Matcher(MatchOp op, std::string name, std::string value)
     : op_(op), name_(std::move(name)), value_(std::move(value)) {}
 
 Result<Matcher> Matcher::make(MatchOp op, std::string name, std::string value) {
   Matcher matcher(op, std::move(name), std::move(value));
-  if (op == MatchOp::kRegex || op == MatchOp::kNotRegex) {
+  if (op != MatchOp::kRegex && op != MatchOp::kNotRegex) return matcher;
+  auto pattern = std::make_shared<Pattern>();
+  using Shape = Pattern::Shape;
+  const std::string& text = matcher.value_;
+  std::string_view rest = text;
+  const std::string literal = take_literal(rest);
+  if (text == ".*") {
+    pattern->shape = Shape::kAnything;
+  } else if (text == ".+") {
+    pattern->shape = Shape::kNonEmpty;
+  } else if (rest == ".*") {
+    pattern->shape = Shape::kPrefix;
+    pattern->prefix = literal;
+  } else if (std::vector<std::string> values = list_of_literals(text); !values.empty()) {
+    pattern->shape = Shape::kList;
+    pattern->values = std::move(values);
+  } else {
     re2::RE2::Options options;
     options.set_log_errors(false);
     options.set_dot_nl(true);
     options.set_max_mem(kRegexBytesMax);
-    auto regex = std::make_shared<re2::RE2>(matcher.value_, options);
-    if (!regex->ok()) return invalid("error parsing regexp: " + regex->error());
-    matcher.regex_ = std::move(regex);
+    pattern->automaton = std::make_unique<re2::RE2>(text, options);
+    if (!pattern->automaton->ok()) return invalid("error parsing regexp: " + pattern->automaton->error());
   }
+  // What needs no automaton is still refused when it is not UTF-8, as RE2 would refuse it.
+  if (!is_valid_utf8(text)) return invalid("error parsing regexp: invalid UTF-8");
+  matcher.pattern_ = std::move(pattern);
   return matcher;
+}
+
+const std::vector<std::string>& Matcher::listed_values() const {
+  static const std::vector<std::string> kNone;
+  return pattern_ == nullptr ? kNone : pattern_->values;
 }
 
 bool Matcher::matches(std::string_view value) const {
@@ -307,9 +399,9 @@ bool Matcher::matches(std::string_view value) const {
     case MatchOp::kNotEqual:
       return value != value_;
     case MatchOp::kRegex:
-      return re2::RE2::FullMatch(re2::StringPiece(value.data(), value.size()), *regex_);
+      return pattern_->accepts(value);
     case MatchOp::kNotRegex:
-      return !re2::RE2::FullMatch(re2::StringPiece(value.data(), value.size()), *regex_);
+      return !pattern_->accepts(value);
   }
   return false;
 }

@@ -157,6 +157,11 @@ class Matcher {
   // True when the matcher accepts a series that lacks the label.
   bool matches_empty() const { return matches(std::string_view()); }
 
+  // The values a regular expression like `a|b|c` lists: exactly these it accepts (=~) or refuses (!~).
+  // Sorted; empty when the expression is of another kind. An index looks them up instead of trying every
+  // value it knows.
+  const std::vector<std::string>& listed_values() const;
+
   const std::string& name() const { return name_; }
   const std::string& value() const { return value_; }
   MatchOp op() const { return op_; }
@@ -171,7 +176,8 @@ class Matcher {
   MatchOp op_;
   std::string name_;
   std::string value_;
-  std::shared_ptr<const re2::RE2> regex_;
+  struct Pattern;
+  std::shared_ptr<const Pattern> pattern_;  // of a regular expression
 };
 
 }  // namespace sluice

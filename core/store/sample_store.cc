@@ -1,141 +1,315 @@
 #include "core/store/sample_store.h"
 
 #include <algorithm>
-#include <set>
+#include <cstdlib>
+#include <new>
 #include <unordered_map>
+#include <utility>
 
 #include "core/check.h"
+#include "core/store/chunk.h"
 
 namespace sluice::store {
+namespace {
+
+// A chunk is closed when it has this many bytes or samples, or spans so much of the retention that expiring
+// it late would matter. Larger chunks cost reading, smaller ones memory: each has a head of some 48 bytes.
+constexpr uint32_t kChunkBytesMax = 400;
+constexpr uint32_t kChunkSamplesMax = 240;
+constexpr int kChunksOfRetentionMin = 4;
+constexpr size_t kMallocBytes = 8;  // what the allocator adds to a block
+
+// The bytes of a chunk. They grow in small steps while it is open, since there may be a hundred thousand of
+// them.
+class Bytes {
+ public:
+  Bytes() = default;
+  Bytes(Bytes&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
+  Bytes& operator=(Bytes other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
+  ~Bytes() { std::free(data_); }
+
+  uint8_t* data() const { return data_; }
+  uint32_t capacity() const { return capacity_; }
+  void resize(uint32_t bytes) {
+    void* moved = std::realloc(data_, bytes);
+    if (moved == nullptr) throw std::bad_alloc();
+    data_ = static_cast<uint8_t*>(moved);
+    capacity_ = bytes;
+  }
+
+ private:
+  uint8_t* data_ = nullptr;
+  uint32_t capacity_ = 0;
+};
+
+struct Chunk {
+  Timestamp first, last;
+  Bytes bytes;
+  uint32_t bits = 0;
+  uint32_t samples = 0;
+
+  ChunkReader reader() const { return {std::span(bytes.data(), (bits + 7) / 8), samples, first}; }
+};
 
 struct Series {
   Labels labels;
-  std::vector<Sample> samples;
+  std::vector<Chunk> chunks;  // oldest first; the last one is open
+  CodecState codec;           // at the end of the open chunk
+  Sample newest;              // when there are chunks
   bool live = false;
+
+  size_t bytes() const {
+    size_t bytes = labels.empty() ? 0 : labels.bytes() + kMallocBytes;
+    if (chunks.capacity() > 0) bytes += chunks.capacity() * sizeof(Chunk) + kMallocBytes;
+    for (const Chunk& chunk : chunks) bytes += chunk.bytes.capacity() + kMallocBytes;
+    return bytes;
+  }
 };
 
+// Label set -> id, by open addressing: four bytes a slot, the labels themselves are in the series.
+class IdTable {
+ public:
+  static constexpr SeriesId kNone = UINT32_MAX;
+
+  template <typename LabelsOf>
+  SeriesId find(const Labels& labels, const LabelsOf& labels_of) const {
+    if (slots_.empty()) return kNone;
+    for (size_t i = labels.hash() & mask();; i = (i + 1) & mask()) {
+      if (slots_[i] == kNone || labels_of(slots_[i]) == labels) return slots_[i];
+    }
+  }
+  template <typename LabelsOf>
+  void insert(SeriesId id, const LabelsOf& labels_of) {
+    if ((count_ + 1) * 4 > slots_.size() * 3) {
+      std::vector<SeriesId> old(std::max<size_t>(64, slots_.size() * 2), kNone);
+      old.swap(slots_);
+      for (const SeriesId moved : old) {
+        if (moved != kNone) place(moved, labels_of);
+      }
+    }
+    place(id, labels_of);
+    ++count_;
+  }
+  // Forgets all and takes these: how series are removed, many at a time.
+  template <typename LabelsOf>
+  void rebuild(std::span<const SeriesId> ids, const LabelsOf& labels_of) {
+    slots_.clear();
+    count_ = 0;
+    for (const SeriesId id : ids) insert(id, labels_of);
+  }
+  size_t count() const { return count_; }
+  size_t bytes() const { return slots_.capacity() * sizeof(SeriesId); }
+
+ private:
+  size_t mask() const { return slots_.size() - 1; }
+  template <typename LabelsOf>
+  void place(SeriesId id, const LabelsOf& labels_of) {
+    size_t i = labels_of(id).hash() & mask();
+    while (slots_[i] != kNone) i = (i + 1) & mask();
+    slots_[i] = id;
+  }
+
+  std::vector<SeriesId> slots_;  // a power of two
+  size_t count_ = 0;
+};
+
+}  // namespace
+
 struct SampleStore::State {
+  explicit State(StoreOptions o) : options(o) {}
+
+  const Labels& labels(SeriesId id) const { return series[id].labels; }
+  const Series& at(SeriesId id) const {
+    SLUICE_CHECK(id < series.size() && series[id].live, "there is no series of this id");
+    return series[id];
+  }
+  Index::LabelsOf labels_of() const {
+    return [this](SeriesId id) -> const Labels& { return series[id].labels; };
+  }
+
+  void append(Series& target, Sample sample);
+  void close(Chunk& chunk) { chunk.bytes.resize((chunk.bits + 7) / 8); }
+  // What the selectors' windows may see at all.
+  Timestamp clamped(Timestamp after) const { return std::max(after, oldest_visible - 1ms); }
+
   StoreOptions options;
   std::vector<Series> series;
   std::vector<SeriesId> free_ids;
-  std::unordered_map<Labels, SeriesId> ids;
-  StoreStats stats;
+  IdTable ids;
+  Index index;
+  Timestamp oldest_visible = Timestamp::min() + 1ms;
+  StoreStats counts;
 };
 
-SampleStore::SampleStore(StoreOptions options) : state_(std::make_unique<State>()) {
-  state_->options = options;
+void SampleStore::State::append(Series& target, Sample sample) {
+  const auto span_max = to_ms(options.retention) / kChunksOfRetentionMin;
+  const bool opens = target.chunks.empty() || target.chunks.back().bits / 8 >= kChunkBytesMax ||
+                     target.chunks.back().samples >= kChunkSamplesMax ||
+                     sample.at - target.chunks.back().first > span_max;
+  if (opens) {
+    if (!target.chunks.empty()) close(target.chunks.back());
+    target.codec = first_state(sample.at, target.chunks.empty() ? nullptr : &target.codec);
+    if (target.chunks.size() == target.chunks.capacity()) target.chunks.reserve(target.chunks.size() + 1);
+    target.chunks.emplace_back().first = sample.at;
+  }
+  Chunk& chunk = target.chunks.back();
+  uint8_t scratch[kSampleBitsMax / 8 + 2];
+  CodecState state = target.codec;
+  // Coded aside first, behind the bits the last byte already has: only then it is known how much room it
+  // takes.
+  const uint32_t whole_bytes = chunk.bits / 8;
+  uint32_t bits = chunk.bits % 8;
+  scratch[0] = bits > 0 ? chunk.bytes.data()[whole_bytes] : 0;
+  append_sample(state, sample, scratch, bits);
+  const uint32_t needed = whole_bytes + (bits + 7) / 8;
+  if (needed > chunk.bytes.capacity()) {
+    // 24, 56, 88, ...: what the allocator hands out anyway, less its own eight bytes.
+    chunk.bytes.resize((needed + kMallocBytes + 31) / 32 * 32 - kMallocBytes);
+  }
+  std::copy(scratch, scratch + (bits + 7) / 8, chunk.bytes.data() + whole_bytes);
+  chunk.bits = whole_bytes * 8 + bits;
+  chunk.last = sample.at;
+  ++chunk.samples;
+  target.codec = state;
+  target.newest = sample;
+  ++counts.samples;
+  ++counts.samples_appended_total;
 }
+
+SampleStore::SampleStore(StoreOptions options) : state_(std::make_unique<State>(options)) {}
 SampleStore::~SampleStore() = default;
 SampleStore::SampleStore(SampleStore&&) noexcept = default;
 SampleStore& SampleStore::operator=(SampleStore&&) noexcept = default;
 
 std::vector<SeriesId> SampleStore::select(std::span<const Matcher> matchers) const {
-  std::vector<SeriesId> selected;
-  for (SeriesId id = 0; id < state_->series.size(); ++id) {
-    const Series& series = state_->series[id];
-    if (!series.live) continue;
-    const auto accepts = [&](const Matcher& matcher) { return matcher.matches(series.labels); };
-    if (std::all_of(matchers.begin(), matchers.end(), accepts)) selected.push_back(id);
-  }
-  return selected;
+  return state_->index.select(matchers, state_->labels_of());
 }
 
 std::optional<SeriesId> SampleStore::find(const Labels& labels) const {
-  const auto it = state_->ids.find(labels);
-  if (it == state_->ids.end()) return std::nullopt;
-  return it->second;
+  const auto labels_of = [this](SeriesId id) -> const Labels& { return state_->labels(id); };
+  const SeriesId id = state_->ids.find(labels, labels_of);
+  if (id == IdTable::kNone) return std::nullopt;
+  return id;
 }
 
 const Labels& SampleStore::labels(SeriesId id) const {
-  SLUICE_CHECK(id < state_->series.size(), "unknown series id");
-  return state_->series[id].labels;
+  return state_->at(id).labels;
 }
-
-namespace {
-
-auto after_time(const std::vector<Sample>& samples, Timestamp at) {
-  return std::upper_bound(samples.begin(), samples.end(), at,
-                          [](Timestamp t, const Sample& sample) { return t < sample.at; });
-}
-
-}  // namespace
 
 void SampleStore::read(SeriesId id, Timestamp after, Timestamp to, std::vector<Sample>& out) const {
-  const std::vector<Sample>& samples = state_->series[id].samples;
-  const auto first = after_time(samples, after), last = after_time(samples, to);
-  if (first < last) out.insert(out.end(), first, last);
+  const Series& series = state_->at(id);
+  after = state_->clamped(after);
+  const auto first = std::partition_point(series.chunks.begin(), series.chunks.end(),
+                                          [&](const Chunk& chunk) { return chunk.last <= after; });
+  for (auto chunk = first; chunk != series.chunks.end() && chunk->first <= to; ++chunk) {
+    ChunkReader reader = chunk->reader();
+    Sample sample;
+    while (reader.next(sample) && sample.at <= to) {
+      if (sample.at > after) out.push_back(sample);
+    }
+  }
 }
 
 std::optional<Sample> SampleStore::latest(SeriesId id, Timestamp after, Timestamp to) const {
-  const std::vector<Sample>& samples = state_->series[id].samples;
-  const auto end = after_time(samples, to);
-  if (end == samples.begin() || std::prev(end)->at <= after) return std::nullopt;
-  return *std::prev(end);
+  const Series& series = state_->at(id);
+  after = state_->clamped(after);
+  if (series.chunks.empty() || to <= after) return std::nullopt;
+  // Nearly always the question is about now.
+  if (series.newest.at <= to) return series.newest.at > after ? std::optional(series.newest) : std::nullopt;
+  const auto beyond = std::partition_point(series.chunks.begin(), series.chunks.end(),
+                                           [&](const Chunk& chunk) { return chunk.first <= to; });
+  if (beyond == series.chunks.begin()) return std::nullopt;
+  std::optional<Sample> found;
+  ChunkReader reader = std::prev(beyond)->reader();
+  Sample sample;
+  while (reader.next(sample) && sample.at <= to) found = sample;
+  return found && found->at > after ? found : std::nullopt;
 }
 
 std::optional<Sample> SampleStore::newest(SeriesId id) const {
-  const std::vector<Sample>& samples = state_->series[id].samples;
-  if (samples.empty()) return std::nullopt;
-  return samples.back();
+  const Series& series = state_->at(id);
+  if (series.chunks.empty() || series.newest.at < state_->oldest_visible) return std::nullopt;
+  return series.newest;
 }
 
 std::vector<std::string> SampleStore::label_names(std::span<const Matcher> matchers) const {
-  std::set<std::string> names;
+  if (matchers.empty()) return state_->index.names();
+  std::vector<std::string> names;
+  std::unordered_map<std::string_view, bool> seen;
   for (const SeriesId id : select(matchers)) {
-    for (const auto& label : labels(id)) names.emplace(label.name);
+    for (const auto& label : state_->labels(id)) {
+      if (seen.emplace(label.name, true).second) names.emplace_back(label.name);
+    }
   }
-  return {names.begin(), names.end()};
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::vector<std::string> SampleStore::label_values(std::string_view name,
                                                    std::span<const Matcher> matchers) const {
-  std::set<std::string> values;
+  if (matchers.empty()) return state_->index.values(name);
+  std::vector<std::string> values;
+  std::unordered_map<std::string_view, bool> seen;
   for (const SeriesId id : select(matchers)) {
-    if (labels(id).has(name)) values.emplace(labels(id).get(name));
+    const std::string_view value = state_->labels(id).get(name);
+    if (!value.empty() && seen.emplace(value, true).second) values.emplace_back(value);
   }
-  return {values.begin(), values.end()};
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
+uint64_t SampleStore::generation() const {
+  return state_->counts.series_created_total + state_->counts.series_removed_total;
 }
 
 StoreStats SampleStore::stats() const {
-  StoreStats stats = state_->stats;
-  stats.series = state_->ids.size();
-  for (const Series& series : state_->series) {
-    stats.samples += series.samples.size();
-    stats.bytes += sizeof(Series) + series.samples.capacity() * sizeof(Sample);
-  }
+  StoreStats stats = state_->counts;
+  stats.series = state_->ids.count();
+  stats.bytes = state_->series.capacity() * sizeof(Series) + state_->free_ids.capacity() * sizeof(SeriesId) +
+                state_->ids.bytes() + state_->index.bytes();
+  for (const Series& series : state_->series) stats.bytes += series.bytes();
   return stats;
 }
 
 std::optional<SeriesId> SampleStore::intern(const Labels& labels) {
-  if (const auto id = find(labels)) return id;
-  if (state_->ids.size() >= state_->options.series_max) {
-    ++state_->stats.series_refused_total;
+  if (const std::optional<SeriesId> known = find(labels)) return known;
+  State& state = *state_;
+  if (state.ids.count() >= state.options.series_max) {
+    ++state.counts.series_refused_total;
     return std::nullopt;
   }
-  SeriesId id = static_cast<SeriesId>(state_->series.size());
-  if (!state_->free_ids.empty()) {
-    id = state_->free_ids.back();
-    state_->free_ids.pop_back();
+  SeriesId id = static_cast<SeriesId>(state.series.size());
+  if (!state.free_ids.empty()) {
+    id = state.free_ids.back();
+    state.free_ids.pop_back();
   } else {
-    state_->series.emplace_back();
+    state.series.emplace_back();
   }
-  state_->series[id] = Series{labels, {}, true};
-  state_->ids.emplace(labels, id);
-  ++state_->stats.series_created_total;
+  state.series[id].labels = labels;
+  state.series[id].live = true;
+  state.ids.insert(id, [&state](SeriesId i) -> const Labels& { return state.labels(i); });
+  state.index.add(id, labels);
+  ++state.counts.series_created_total;
   return id;
 }
 
 Append SampleStore::append(SeriesId id, Sample sample) {
-  std::vector<Sample>& samples = state_->series[id].samples;
-  if (!samples.empty() && sample.at <= samples.back().at) {
-    const bool same = sample.at == samples.back().at &&
-                      std::bit_cast<uint64_t>(sample.value) == std::bit_cast<uint64_t>(samples.back().value);
+  State& state = *state_;
+  SLUICE_CHECK(id < state.series.size() && state.series[id].live, "there is no series of this id");
+  Series& series = state.series[id];
+  if (!series.chunks.empty() && sample.at <= series.newest.at) {
+    const bool same = sample.at == series.newest.at &&
+                      std::bit_cast<uint64_t>(sample.value) == std::bit_cast<uint64_t>(series.newest.value);
     if (same) return Append::kDuplicate;
-    ++state_->stats.out_of_order_total;
+    ++state.counts.out_of_order_total;
     return Append::kOutOfOrder;
   }
-  samples.push_back(sample);
-  ++state_->stats.samples_appended_total;
+  state.append(series, sample);
   return Append::kAppended;
 }
 
@@ -146,32 +320,41 @@ Append SampleStore::append(const Labels& labels, Sample sample) {
 
 void SampleStore::end_series(std::span<const Matcher> matchers, Timestamp at) {
   for (const SeriesId id : select(matchers)) {
-    const std::optional<Sample> last = newest(id);
-    if (last && !is_stale(last->value)) append(id, {std::max(at, last->at + 1ms), stale_marker()});
+    Series& series = state_->series[id];
+    if (series.chunks.empty() || is_stale(series.newest.value)) continue;
+    state_->append(series, {std::max(at, series.newest.at + 1ms), stale_marker()});
   }
 }
 
 void SampleStore::expire(Timestamp now) {
-  const Timestamp oldest = now - to_ms(state_->options.retention);
-  for (SeriesId id = 0; id < state_->series.size(); ++id) {
-    Series& series = state_->series[id];
+  State& state = *state_;
+  state.oldest_visible = std::max(state.oldest_visible, now - to_ms(state.options.retention));
+  std::vector<SeriesId> gone, staying;
+  for (SeriesId id = 0; id < state.series.size(); ++id) {
+    Series& series = state.series[id];
     if (!series.live) continue;
-    std::erase_if(series.samples, [&](const Sample& sample) { return sample.at < oldest; });
-    if (!series.samples.empty()) continue;
-    state_->ids.erase(series.labels);
-    series = Series{};
-    state_->free_ids.push_back(id);
-    ++state_->stats.series_removed_total;
+    auto kept = series.chunks.begin();
+    for (; kept != series.chunks.end() && kept->last < state.oldest_visible; ++kept) {
+      state.counts.samples -= kept->samples;
+    }
+    series.chunks.erase(series.chunks.begin(), kept);
+    (series.chunks.empty() ? gone : staying).push_back(id);
   }
+  if (gone.empty()) return;
+  state.index.remove(gone, state.series.size(), state.labels_of());
+  for (const SeriesId id : gone) state.series[id] = Series{};
+  state.free_ids.insert(state.free_ids.end(), gone.rbegin(), gone.rend());
+  state.ids.rebuild(staying, [&state](SeriesId i) -> const Labels& { return state.labels(i); });
+  state.counts.series_removed_total += gone.size();
 }
 
 void SampleStore::clear() {
-  StoreStats stats = state_->stats;
-  stats.series_removed_total += state_->ids.size();
-  const StoreOptions options = state_->options;
-  *state_ = State{};
-  state_->options = options;
-  state_->stats = stats;
+  State& state = *state_;
+  StoreStats counts = state.counts;
+  counts.series_removed_total += state.ids.count();
+  counts.samples = 0;
+  state = State(state.options);
+  state.counts = counts;
 }
 
 }  // namespace sluice::store

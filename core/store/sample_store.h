@@ -1,11 +1,12 @@
 #pragma once
 // Samples in memory: what the agent saw in the last hours, compressed, indexed by label.
 //
-// It is laid out like the head of a Prometheus: a series is a label set with Gorilla-compressed chunks; an inverted
-// index (label pair -> series) answers selectors. One thread owns it; readers and the writer are the same thread.
+// It is laid out like the head of a Prometheus: a series is a label set with compressed chunks (chunk.h); an
+// inverted index (index.h) answers selectors. One thread owns it; readers and the writer are the same thread.
 //
-// Bounds: retention in time, series and label bytes in number. A series beyond the limit is refused and counted,
-// never silently dropped; samples must come in time order per series, others are refused and counted.
+// Bounds: retention in time and series in number. A series beyond the limit is refused and counted, never
+// silently dropped; samples must come in time order per series, others are refused and counted. Memory goes
+// back a chunk at a time, but what is older than retention is invisible at once.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,11 +19,12 @@
 
 #include "core/labels.h"
 #include "core/sample.h"
+#include "core/store/index.h"
 
 namespace sluice::store {
 
-// Identifies a series while it lives; ids of expired series may be reused. Ids are dense: good as vector indexes.
-using SeriesId = uint32_t;
+// SeriesId (index.h) identifies a series while it lives; ids of expired series may be reused. Ids are dense:
+// good as vector indexes.
 
 struct StoreOptions {
   Duration retention = 2h;
@@ -38,8 +40,8 @@ enum class Append {
 
 struct StoreStats {
   size_t series = 0;
-  size_t samples = 0;
-  size_t bytes = 0;  // chunks, labels and index, as allocated
+  size_t samples = 0;  // held in memory
+  size_t bytes = 0;    // chunks, labels and index, as allocated
   uint64_t samples_appended_total = 0;
   uint64_t out_of_order_total = 0;
   uint64_t series_refused_total = 0;
@@ -60,8 +62,8 @@ class SampleStore {
   std::optional<SeriesId> find(const Labels& labels) const;
   // Valid until the next non-const call.
   const Labels& labels(SeriesId id) const;
-  // Appends to `out` the samples with after < at <= to, oldest first, stale markers included: left-open, as ranges
-  // and lookback are in Prometheus 3.
+  // Appends to `out` the samples with after < at <= to, oldest first, stale markers included: left-open, as
+  // ranges and lookback are in Prometheus 3.
   void read(SeriesId id, Timestamp after, Timestamp to, std::vector<Sample>& out) const;
   // The newest sample with after < at <= to, stale markers included.
   std::optional<Sample> latest(SeriesId id, Timestamp after, Timestamp to) const;
@@ -70,14 +72,19 @@ class SampleStore {
   // Sorted, unique.
   std::vector<std::string> label_names(std::span<const Matcher> matchers) const;
   std::vector<std::string> label_values(std::string_view name, std::span<const Matcher> matchers) const;
+  // A number that changes whenever a series comes or goes: while it stays, what select() returned stays true.
+  uint64_t generation() const;
+  // Walks over all series; for the agent's own metrics, not for each query.
   StoreStats stats() const;
 
   // --- writing ---
-  // The series of that label set, made when it is new; empty at the series limit.
+  // The series of that label set, made when it is new; empty at the series limit. A series without samples
+  // lives until the next expire().
   std::optional<SeriesId> intern(const Labels& labels);
   Append append(SeriesId id, Sample sample);
   Append append(const Labels& labels, Sample sample);
-  // Writes a stale marker at `at` to each selected series whose newest sample is not one already.
+  // Writes a stale marker to each selected series whose newest sample is not one already: at `at`, or just
+  // behind that sample when it is not older.
   void end_series(std::span<const Matcher> matchers, Timestamp at);
   // Drops what is older than retention, then series without samples. Call about once a minute.
   void expire(Timestamp now);

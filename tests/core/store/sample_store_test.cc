@@ -10,7 +10,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-Timestamp at(int64_t seconds) { return from_unix_ms(seconds * 1000); }
+Timestamp at(int64_t seconds) {
+  return from_unix_ms(seconds * 1000);
+}
 
 TEST(SampleStoreTest, reads_are_open_on_the_left_and_closed_on_the_right) {
   SampleStore store;
@@ -42,6 +44,84 @@ TEST(SampleStoreTest, refuses_a_series_beyond_the_limit_and_counts_it) {
   EXPECT_FALSE(store.intern({{"a", "2"}}));
   EXPECT_EQ(store.append(Labels{{"a", "2"}}, {at(1), 1}), Append::kSeriesLimit);
   EXPECT_EQ(store.stats().series_refused_total, 2u);
+}
+
+std::vector<Sample> all(const SampleStore& store, SeriesId id) {
+  std::vector<Sample> out;
+  store.read(id, Timestamp::min(), Timestamp::max(), out);
+  return out;
+}
+
+TEST(SampleStoreTest, ends_series_once_and_always_behind_their_newest_sample) {
+  SampleStore store;
+  const SeriesId a = *store.intern({{"__name__", "up"}, {"instance", "a"}});
+  const SeriesId b = *store.intern({{"__name__", "up"}, {"instance", "b"}});
+  store.append(a, {at(10), 1});
+  store.append(b, {at(10), 1});
+  const std::vector<Matcher> only_a = {*Matcher::make(MatchOp::kEqual, "instance", "a")};
+  store.end_series(only_a, at(10));
+  store.end_series(only_a, at(20));
+  ASSERT_THAT(all(store, a), SizeIs(2));
+  EXPECT_EQ(all(store, a)[1].at, at(10) + 1ms);
+  EXPECT_TRUE(is_stale(all(store, a)[1].value));
+  EXPECT_THAT(all(store, b), SizeIs(1));
+}
+
+TEST(SampleStoreTest, expires_samples_then_series_and_uses_their_ids_again) {
+  SampleStore store({.retention = 1h, .series_max = 10});
+  const Labels old_labels{{"__name__", "old"}}, new_labels{{"__name__", "new"}};
+  const SeriesId old_id = *store.intern(old_labels);
+  const SeriesId kept = *store.intern({{"__name__", "kept"}});
+  store.append(old_id, {at(0), 1});
+  store.append(kept, {at(0), 1});
+  store.append(kept, {at(3600), 2});
+  store.append(kept, {at(3700), 3});
+
+  store.expire(at(3600));
+  EXPECT_EQ(store.stats().series, 2u) << "a sample as old as the retention is kept";
+  const uint64_t generation = store.generation();
+  store.expire(at(3601));
+  EXPECT_NE(store.generation(), generation);
+  EXPECT_EQ(store.find(old_labels), std::nullopt);
+  EXPECT_THAT(all(store, kept), ElementsAre(Sample{at(3600), 2}, Sample{at(3700), 3}));
+  EXPECT_EQ(store.stats().series_removed_total, 1u);
+
+  EXPECT_EQ(store.intern(new_labels), old_id);
+  EXPECT_THAT(all(store, old_id), IsEmpty());
+  EXPECT_EQ(store.labels(old_id), new_labels);
+  EXPECT_THAT(store.select(std::vector{*Matcher::make(MatchOp::kEqual, "__name__", "old")}), IsEmpty());
+}
+
+TEST(SampleStoreTest, a_series_without_samples_goes_with_the_next_expiry) {
+  SampleStore store;
+  store.intern({{"a", "1"}});
+  EXPECT_EQ(store.newest(0), std::nullopt);
+  store.expire(at(0));
+  EXPECT_EQ(store.stats().series, 0u);
+  EXPECT_THAT(store.label_names({}), IsEmpty());
+}
+
+TEST(SampleStoreTest, no_matchers_select_everything) {
+  SampleStore store;
+  store.intern({{"a", "1"}});
+  store.intern({});
+  EXPECT_THAT(store.select({}), SizeIs(2));
+  EXPECT_THAT(store.label_values("a", {}), ElementsAre("1"));
+}
+
+TEST(SampleStoreTest, reads_across_many_chunks) {
+  SampleStore store({.retention = 100h, .series_max = 10});
+  const SeriesId id = *store.intern({{"a", "1"}});
+  for (int i = 0; i < 5000; ++i) store.append(id, {at(15 * i), i * 0.001});
+  ASSERT_THAT(all(store, id), SizeIs(5000));
+  for (const int i : {0, 1, 239, 240, 241, 2500, 4999}) {
+    EXPECT_EQ(store.latest(id, at(15 * i - 1), at(15 * i + 14)), (Sample{at(15 * i), i * 0.001}));
+  }
+  std::vector<Sample> out;
+  store.read(id, at(15 * 1000), at(15 * 1500), out);
+  EXPECT_THAT(out, SizeIs(500));
+  EXPECT_EQ(out.front().at, at(15 * 1001));
+  EXPECT_EQ(store.stats().samples, 5000u);
 }
 
 }  // namespace

@@ -1,0 +1,255 @@
+#include "core/store/chunk.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace sluice::store {
+namespace {
+
+constexpr int kExponents = 16;
+constexpr double kPowersOfTen[kExponents] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                             1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+// Below 2^53 whole numbers and powers of ten are exact, so n / 10^e rounds once: to the double a decimal is
+// read as.
+constexpr double kWholeMax = 0x1p53;
+// A new exponent pays off later only when the numbers stay clearly shorter than a XOR would.
+constexpr unsigned kNewExponentBitsMax = 46;
+// After so many values that fit no exponent, only every 16th is tried.
+constexpr uint8_t kMissesMax = 8;
+
+uint64_t zigzag(int64_t value) {
+  return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
+}
+int64_t unzigzag(uint64_t value) {
+  return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
+}
+unsigned width_of(uint64_t value) {
+  return static_cast<unsigned>(std::bit_width(value));
+}
+// Differences may overflow between wild values; they wrap on both sides alike.
+int64_t difference(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+int64_t sum(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+
+class BitWriter {
+ public:
+  BitWriter(uint8_t* data, uint32_t& bits) : data_(data), bits_(bits) {}
+  void put(uint64_t value, unsigned count) {
+    while (count > 0) {
+      const unsigned used = bits_ % 8, room = 8 - used, now = std::min(room, count);
+      uint8_t& byte = data_[bits_ / 8];
+      if (used == 0) byte = 0;
+      const uint64_t piece = (value >> (count - now)) & ((uint64_t{1} << now) - 1);
+      byte = static_cast<uint8_t>(byte | (piece << (room - now)));
+      bits_ += now;
+      count -= now;
+    }
+  }
+
+ private:
+  uint8_t* data_;
+  uint32_t& bits_;
+};
+
+// The whole number that a value is over 10^exponent; false when it is none.
+bool whole_over(double value, int exponent, int64_t& whole) {
+  const double scaled = std::nearbyint(value * kPowersOfTen[exponent]);
+  if (!(std::abs(scaled) < kWholeMax)) return false;
+  whole = static_cast<int64_t>(scaled);
+  // Through the integer, as the decoder does it: it has no negative zero.
+  const double decoded = static_cast<double>(whole) / kPowersOfTen[exponent];
+  return std::bit_cast<uint64_t>(decoded) == std::bit_cast<uint64_t>(value);
+}
+
+void put_time(CodecState& state, int64_t time_ms, BitWriter& out) {
+  const int64_t distance = difference(time_ms, state.time_ms);
+  const uint64_t off = zigzag(difference(distance, state.distance_ms));
+  const unsigned need = width_of(off);
+  if (off == 0) {
+    out.put(0, 1);
+  } else if (need > 31) {
+    out.put(0b111, 3);
+    out.put(static_cast<uint64_t>(distance), 64);
+  } else if (need <= state.time_width && state.time_width <= need + 6u) {
+    out.put(0b10, 2);
+    out.put(off, state.time_width);
+  } else {
+    state.time_width = static_cast<uint8_t>(need);
+    out.put(0b110, 3);
+    out.put(need, 5);
+    out.put(off, need);
+  }
+  state.time_ms = time_ms;
+  state.distance_ms = distance;
+}
+
+struct XorWindow {
+  unsigned lead, length;
+  bool fits;      // into the current window
+  unsigned cost;  // in bits, with the code
+};
+
+XorWindow xor_window(const CodecState& state, uint64_t difference) {
+  XorWindow window{};
+  window.lead = std::min(static_cast<unsigned>(std::countl_zero(difference)), 31u);
+  window.length = 64 - window.lead - static_cast<unsigned>(std::countr_zero(difference));
+  const unsigned trail = 64 - window.lead - window.length;
+  const unsigned state_trail = 64u - state.xor_lead - state.xor_length;
+  window.fits = state.xor_length != 0 && window.lead >= state.xor_lead && trail >= state_trail &&
+                state.xor_length <= window.length + 11u;
+  window.cost = 5 + (window.fits ? state.xor_length : 11 + window.length);
+  return window;
+}
+
+void put_xor(CodecState& state, uint64_t difference, const XorWindow& window, BitWriter& out) {
+  if (window.fits) {
+    out.put(0b11110, 5);
+  } else {
+    out.put(0b11111, 5);
+    out.put(window.lead, 5);
+    out.put(window.length - 1, 6);
+    state.xor_lead = static_cast<uint8_t>(window.lead);
+    state.xor_length = static_cast<uint8_t>(window.length);
+  }
+  out.put(difference >> (64 - state.xor_lead - state.xor_length), state.xor_length);
+}
+
+// Codes the value as a decimal when that is the shorter way; false when it is not.
+bool put_decimal(CodecState& state, double value, unsigned xor_cost, BitWriter& out) {
+  int64_t whole = 0;
+  if (whole_over(value, state.exponent, whole)) {
+    state.misses = 0;
+    const uint64_t change = zigzag(difference(whole, state.whole));
+    const unsigned need = width_of(change);
+    const bool keep = need <= state.whole_width && state.whole_width <= need + 7u;
+    if ((keep ? 2u + state.whole_width : 9u + need) > xor_cost) return false;
+    if (keep) {
+      out.put(0b10, 2);
+      out.put(change, state.whole_width);
+    } else {
+      out.put(0b110, 3);
+      out.put(need, 6);
+      out.put(change, need);
+      state.whole_width = static_cast<uint8_t>(need);
+    }
+    state.whole = whole;
+    return true;
+  }
+  if (state.misses >= kMissesMax) {
+    state.misses = state.misses >= kMissesMax + 15 ? kMissesMax - 1 : static_cast<uint8_t>(state.misses + 1);
+    return false;
+  }
+  for (int exponent = state.exponent + 1; exponent < kExponents; ++exponent) {
+    if (!whole_over(value, exponent, whole)) continue;
+    const unsigned need = width_of(zigzag(whole));
+    if (need > kNewExponentBitsMax) break;
+    out.put(0b1110, 4);
+    out.put(static_cast<uint64_t>(exponent), 4);
+    out.put(need, 6);
+    out.put(zigzag(whole), need);
+    state.exponent = static_cast<uint8_t>(exponent);
+    state.whole = whole;
+    state.misses = 0;
+    return true;
+  }
+  ++state.misses;
+  return false;
+}
+
+}  // namespace
+
+CodecState first_state(Timestamp first, const CodecState* before) {
+  CodecState state;
+  state.time_ms = to_unix_ms(first);
+  if (before != nullptr) state.misses = before->misses;
+  return state;
+}
+
+ChunkReader::ChunkReader(std::span<const uint8_t> data, uint32_t samples, Timestamp first)
+    : next_(data.data()), end_(next_ + data.size()), left_(samples), state_(first_state(first)) {}
+
+void append_sample(CodecState& state, Sample sample, uint8_t* data, uint32_t& bits) {
+  BitWriter out(data, bits);
+  put_time(state, to_unix_ms(sample.at), out);
+  const uint64_t value_bits = std::bit_cast<uint64_t>(sample.value);
+  if (value_bits == state.value_bits) {
+    out.put(0, 1);
+    return;
+  }
+  const uint64_t difference = value_bits ^ state.value_bits;
+  const XorWindow window = xor_window(state, difference);
+  if (!put_decimal(state, sample.value, window.cost, out)) put_xor(state, difference, window, out);
+  state.value_bits = value_bits;
+}
+
+void ChunkReader::refill() {
+  while (window_bits_ <= 56 && next_ != end_) {
+    window_ |= uint64_t{*next_++} << (56 - window_bits_);
+    window_bits_ += 8;
+  }
+}
+
+uint64_t ChunkReader::take(unsigned count) {
+  if (count == 0) return 0;
+  if (count > 32) {
+    const uint64_t high = take(count - 32);
+    return (high << 32) | take(32);
+  }
+  if (window_bits_ < count) refill();
+  const uint64_t value = window_ >> (64 - count);
+  window_ <<= count;
+  window_bits_ -= count;
+  return value;
+}
+
+void ChunkReader::read_time() {
+  if (take_bit()) {
+    if (!take_bit()) {
+      state_.distance_ms = sum(state_.distance_ms, unzigzag(take(state_.time_width)));
+    } else if (!take_bit()) {
+      state_.time_width = static_cast<uint8_t>(take(5));
+      state_.distance_ms = sum(state_.distance_ms, unzigzag(take(state_.time_width)));
+    } else {
+      state_.distance_ms = static_cast<int64_t>(take(64));
+    }
+  }
+  state_.time_ms = sum(state_.time_ms, state_.distance_ms);
+}
+
+void ChunkReader::read_value() {
+  if (!take_bit()) return;
+  if (!take_bit()) {
+    state_.whole = sum(state_.whole, unzigzag(take(state_.whole_width)));
+  } else if (!take_bit()) {
+    state_.whole_width = static_cast<uint8_t>(take(6));
+    state_.whole = sum(state_.whole, unzigzag(take(state_.whole_width)));
+  } else if (!take_bit()) {
+    state_.exponent = static_cast<uint8_t>(take(4));
+    const auto width = static_cast<unsigned>(take(6));
+    state_.whole = unzigzag(take(width));
+  } else {
+    if (take_bit()) {
+      state_.xor_lead = static_cast<uint8_t>(take(5));
+      state_.xor_length = static_cast<uint8_t>(take(6) + 1);
+    }
+    state_.value_bits ^= take(state_.xor_length) << (64 - state_.xor_lead - state_.xor_length);
+    return;
+  }
+  state_.value_bits =
+      std::bit_cast<uint64_t>(static_cast<double>(state_.whole) / kPowersOfTen[state_.exponent]);
+}
+
+bool ChunkReader::next(Sample& sample) {
+  if (left_ == 0) return false;
+  --left_;
+  read_time();
+  read_value();
+  sample = {from_unix_ms(state_.time_ms), std::bit_cast<double>(state_.value_bits)};
+  return true;
+}
+
+}  // namespace sluice::store

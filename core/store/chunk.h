@@ -1,0 +1,79 @@
+#pragma once
+// A run of samples of one series, in as few bits as the next sample leaves to say.
+//
+// Most probe series do not change for hours, and most others are durations or counts. Facebook's Gorilla,
+// which Prometheus follows, stores how a time differs from its expectation and the XOR with the value before:
+// one bit each when nothing changes, but some seven bytes when 0.001234567 follows 0.001298012, because
+// neighbours among decimals are strangers among doubles. So values are taken for what they are written as:
+// whole numbers over a power of ten (1298012 / 10^9), and only their difference is stored, two bytes here.
+// What is no short decimal (a NaN, 1/3) falls back to XOR.
+//
+// A sample is a time and a value. The time's code, where `off` is the change of the distance to the sample
+// before:
+//   0                        off = 0
+//   10 off:w                 in the current width w
+//   110 w:5 off:w            in a new width
+//   111 distance:64
+// The value's code, where n is the whole number and e the exponent:
+//   0                        the same bits as before
+//   10 change of n:w         in the current width w
+//   110 w:6 change of n:w    in a new width
+//   1110 e:4 w:6 n:w         a new exponent, n anew
+//   11110 xor bits           in the current window
+//   11111 lead:5 len:6 bits  in a new window
+// Signed numbers are zigzag coded (0, -1, 1, -2, ... are 0, 1, 2, 3, ...). A chunk starts as if after
+// a zero at exponent 0 at the time of its first sample.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/sample.h"
+
+namespace sluice::store {
+
+// What coder and decoder both know of the samples before.
+struct CodecState {
+  int64_t time_ms = 0;
+  int64_t distance_ms = 0;
+  uint64_t value_bits = 0;
+  int64_t whole = 0;  // n of the last value that was a decimal
+  uint8_t time_width = 0;
+  uint8_t whole_width = 0;
+  uint8_t exponent = 0;
+  uint8_t xor_lead = 0;
+  uint8_t xor_length = 0;  // 0: no window yet
+  uint8_t misses = 0;      // coder only: how often in a row no exponent fitted
+};
+
+// The most bits one sample takes.
+inline constexpr size_t kSampleBitsMax = 3 + 64 + 5 + 5 + 6 + 64;
+
+// Appends to bits that have room. `bits` counts what is used so far.
+void append_sample(CodecState& state, Sample sample, uint8_t* data, uint32_t& bits);
+// The state before the first sample of a chunk, whose time is kept beside the chunk. `before` is the coder's
+// state at the end of the series' chunk before, or null.
+CodecState first_state(Timestamp first, const CodecState* before = nullptr);
+
+class ChunkReader {
+ public:
+  ChunkReader(std::span<const uint8_t> data, uint32_t samples, Timestamp first);
+  // False after the last sample.
+  bool next(Sample& sample);
+
+ private:
+  uint64_t take(unsigned count);
+  bool take_bit() { return take(1) != 0; }
+  void refill();
+  void read_time();
+  void read_value();
+
+  const uint8_t* next_;
+  const uint8_t* end_;
+  uint64_t window_ = 0;  // unread bits, the next one on top
+  unsigned window_bits_ = 0;
+  uint32_t left_;
+  CodecState state_;
+};
+
+}  // namespace sluice::store
