@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "exporters/http/http_date.h"
 #include "exporters/oidc/jwks.h"
 
 namespace sluice::exporters::oidc {
@@ -27,24 +28,6 @@ std::optional<int64_t> parse_digits(std::string_view text) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
   return value;
-}
-
-// "Sun, 06 Nov 1994 08:49:37 GMT": the only form that may be sent (RFC 9110 section 5.6.7).
-std::optional<Timestamp> parse_http_date(std::string_view text) {
-  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  if (text.size() != 29 || text.substr(25) != " GMT" || text[3] != ',') return std::nullopt;
-  size_t month_at = kMonths.find(text.substr(8, 3));
-  if (month_at == std::string_view::npos || month_at % 3 != 0) return std::nullopt;
-  auto day = parse_digits(text.substr(5, 2)), year = parse_digits(text.substr(12, 4));
-  auto hour = parse_digits(text.substr(17, 2)), minute = parse_digits(text.substr(20, 2)),
-       second = parse_digits(text.substr(23, 2));
-  if (!day || !year || !hour || !minute || !second) return std::nullopt;
-  std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
-                                   std::chrono::month(static_cast<unsigned>(month_at / 3 + 1)),
-                                   std::chrono::day(static_cast<unsigned>(*day))};
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  int64_t since_epoch = std::chrono::sys_days(date).time_since_epoch().count() * 86400;
-  return from_unix_ms((since_epoch + *hour * 3600 + *minute * 60 + *second) * 1000);
 }
 
 // An age larger than this says the same: for ever.
@@ -82,9 +65,9 @@ CacheAdvice cache_advice(const HttpHeaders& headers, Timestamp now) {
   std::string_view expires = find_header(headers, "expires");
   if (expires.empty()) return {};
   // An Expires that cannot be read, "0" above all, means: already expired (RFC 9111 section 5.3).
-  std::optional<Timestamp> until = parse_http_date(expires);
+  std::optional<Timestamp> until = http::parse_http_date(expires);
   if (!until) return {Duration::zero()};
-  Timestamp from = parse_http_date(find_header(headers, "date")).value_or(now);
+  Timestamp from = http::parse_http_date(find_header(headers, "date")).value_or(now);
   return {bounded_age(std::max<int64_t>(0, (*until - from) / 1s))};
 }
 

@@ -12,6 +12,8 @@
 #include <boost/url/url_view.hpp>
 #include <optional>
 
+#include "exporters/detail.h"
+
 namespace sluice::exporters::oidc {
 namespace {
 
@@ -136,8 +138,8 @@ class Judge {
     if (report_.issuer == policy_.issuer) return;
     bool slash = report_.issuer + "/" == policy_.issuer || report_.issuer == policy_.issuer + "/";
     report_.fail(slash ? Reason::kOidcIssuerSlash : Reason::kOidcIssuerMismatch,
-                 fmt::format("the issuer is \"{}\", wanted \"{}\"", clip(report_.issuer, 120),
-                             clip(policy_.issuer, 120)));
+                 fmt::format("the issuer is \"{}\", wanted \"{}\"", one_line(report_.issuer, 120),
+                             one_line(policy_.issuer, 120)));
   }
 
   // A list of texts that must be there and not be empty.
@@ -188,15 +190,15 @@ class Judge {
   std::string why_not(std::string_view text) const {
     std::optional<Address> address = parse_address(text);
     if (!address || (address->scheme != "https" && address->scheme != "http")) {
-      return fmt::format("is not a URL: \"{}\"", clip(text, 120));
+      return fmt::format("is not a URL: \"{}\"", one_line(text, 120));
     }
     bool plain_allowed = issuer_ && issuer_->scheme == "http";
     if (address->scheme == "http" && !plain_allowed) {
-      return fmt::format("does not use https: \"{}\"", clip(text, 120));
+      return fmt::format("does not use https: \"{}\"", one_line(text, 120));
     }
     bool at_home = issuer_ && same_site(address->host, issuer_->host);
     if (!at_home && !is_allowed_host(address->host, policy_.allowed_hosts)) {
-      return fmt::format("is on another site than the issuer: \"{}\"", clip(text, 120));
+      return fmt::format("is on another site than the issuer: \"{}\"", one_line(text, 120));
     }
     return "";
   }
@@ -210,8 +212,9 @@ class Judge {
     const auto& wanted = policy_.algorithms.empty() ? kRequiredOfAll : policy_.algorithms;
     for (const std::string& alg : wanted) {
       if (!offers(alg)) {
-        report_.fail(Reason::kOidcInvalid,
-                     fmt::format("`id_token_signing_alg_values_supported` does not contain {}", clip(alg)));
+        report_.fail(
+            Reason::kOidcInvalid,
+            fmt::format("`id_token_signing_alg_values_supported` does not contain {}", one_line(alg, 40)));
       }
     }
     if (offers("none")) {

@@ -10,6 +10,7 @@
 #include <boost/json/value.hpp>
 #include <set>
 
+#include "exporters/detail.h"
 #include "exporters/oidc/key_material.h"
 
 namespace sluice::exporters::oidc {
@@ -200,7 +201,7 @@ class Judge {
     }
   }
 
-  static std::string quoted_kid(std::string_view kid) { return fmt::format("\"{}\"", clip(kid, 64)); }
+  static std::string quoted_kid(std::string_view kid) { return fmt::format("\"{}\"", one_line(kid, 64)); }
   void malformed(std::string_view what) {
     report_.fail(Reason::kJwksInvalid, fmt::format("{} {}", name_, what));
   }
@@ -223,7 +224,10 @@ std::vector<std::string_view> signature_algorithms() {
 }
 
 std::string display_name(const Jwk& key) {
-  return key.kid.empty() ? "thumbprint:" + key.thumbprint : clip(key.kid, 128);
+  if (key.kid.empty()) return "thumbprint:" + key.thumbprint;
+  std::string name = one_line(key.kid, 128);
+  // Made fit for a label, two kids could look alike.
+  return name == key.kid ? name : name + " thumbprint:" + key.thumbprint;
 }
 
 JwksReport judge_jwks(std::string_view document, const JwksPolicy& policy, Timestamp now) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "exporters/detail.h"
+
 namespace sluice::exporters::oidc {
 namespace {
 
@@ -77,7 +79,7 @@ Report KeyTracker::observe(Timestamp now, std::span<const Jwk> signing, std::opt
   Report report;
   for (const Reuse& reuse : reuses_) {
     report.fail(Reason::kJwksKeyReused, fmt::format("kid \"{}\" names another key since {}",
-                                                    clip(reuse.kid, 64), format_rfc3339(reuse.since)));
+                                                    one_line(reuse.kid, 64), format_rfc3339(reuse.since)));
   }
   if (stats_.last_flip != Timestamp{} && now - stats_.last_flip < kFlipMemory) {
     report.warn(Warning::kKeySetFlips, "a withdrawn key came back: replicas may serve different sets");

@@ -68,20 +68,4 @@ const Problem* Report::gravest() const {
   return found == problems.end() ? nullptr : &*found;
 }
 
-std::string clip(std::string_view text, size_t bytes_max) {
-  constexpr std::string_view kMore = "...";
-  bool cut = text.size() > bytes_max;
-  if (cut) {
-    size_t end = bytes_max > kMore.size() ? bytes_max - kMore.size() : 0;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    text = text.substr(0, end);
-  }
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  if (cut) out += kMore;
-  return out;
-}
-
 }  // namespace sluice::exporters::oidc

@@ -53,8 +53,4 @@ struct Report {
   const Problem* gravest() const;
 };
 
-// Text from a stranger, fit for a message: control characters become '?', and beyond `bytes_max` bytes it is
-// cut at a character boundary and ends in "...". `text` must be valid UTF-8.
-std::string clip(std::string_view text, size_t bytes_max = 80);
-
 }  // namespace sluice::exporters::oidc
