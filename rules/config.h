@@ -17,12 +17,16 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/labels.h"
 #include "core/time.h"
 
 namespace sluice::rules {
+
+inline constexpr std::string_view kResolveExprAnnotation = "sluice_resolve_expr";
+inline constexpr std::string_view kNoDataAnnotation = "sluice_no_data";
 
 // A place in a file, both from 1; zero when unknown (rules made by code).
 struct SourcePosition {

@@ -13,9 +13,8 @@ namespace {
 using rules::Rule;
 using rules::RuleGroup;
 
-constexpr std::string_view kResolveExprAnnotation = "sluice_resolve_expr";
-constexpr std::string_view kNoDataAnnotation = "sluice_no_data";
-
+using rules::kNoDataAnnotation;
+using rules::kResolveExprAnnotation;
 rules::SourcePosition to_position(Mark mark) {
   return {mark.line, mark.column};
 }
