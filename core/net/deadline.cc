@@ -98,7 +98,7 @@ asio::awaitable<bool> run_until(Instant at, asio::awaitable<void> operation) {
     if (cut && error.code() == asio::error::operation_aborted) co_return false;
     throw;
   }
-  co_return true;
+  co_return !cut;
 }
 
 }  // namespace sluice::net

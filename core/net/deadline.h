@@ -73,7 +73,8 @@ boost::asio::awaitable<void> store_into(std::optional<T>& result, boost::asio::a
 template <typename T>
 boost::asio::awaitable<std::optional<T>> with_deadline(Instant at, boost::asio::awaitable<T> operation) {
   std::optional<T> result;
-  co_await run_until(at, store_into(result, std::move(operation)));
+  const bool in_time = co_await run_until(at, store_into(result, std::move(operation)));
+  if (!in_time) result.reset();
   co_return result;
 }
 

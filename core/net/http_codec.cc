@@ -31,7 +31,8 @@ Fault parse_fault(const boost::system::error_code& error) {
 }  // namespace
 
 template <bool is_request>
-MessageParser<is_request>::MessageParser(size_t header_bytes_max, BodySink sink) : sink_(std::move(sink)) {
+MessageParser<is_request>::MessageParser(size_t header_bytes_max, BodySink sink)
+    : pending_bytes_max_(header_bytes_max), sink_(std::move(sink)) {
   this->eager(true);
   this->header_limit(static_cast<uint32_t>(std::min<size_t>(header_bytes_max, UINT32_MAX)));
   this->body_limit(boost::none);  // the sink counts
@@ -96,7 +97,6 @@ std::span<char> ReadBuffer::room() {
     end_ -= begin_;
     begin_ = 0;
   }
-  // The parser takes everything but an incomplete header or chunk line, and limits those: this ends.
   if (end_ == bytes_.size()) bytes_.resize(bytes_.size() * 2);
   return {bytes_.data() + end_, bytes_.size() - end_};
 }
@@ -115,6 +115,10 @@ boost::asio::awaitable<NetResult<void>> read_message(Stream& stream, ReadBuffer&
       buffer.consume(used);
       if (error && error != http::error::need_more) co_return parse_fault(error);
       if (!error && used > 0) continue;
+      // Beast limits headers, but not the extensions of a chunk.
+      if (buffer.pending().size() > parser.pending_bytes_max()) {
+        co_return Fault{FaultKind::kHeadersTooLarge, "a line of the message exceeds its limit"};
+      }
     }
     const NetResult<size_t> got = co_await stream.read_some(buffer.room());
     if (!got) co_return got.error();

@@ -34,6 +34,8 @@ class MessageParser final : public boost::beast::http::basic_parser<is_request> 
   MessageParser(size_t header_bytes_max, BodySink sink);
 
   const MessageHead& head() const { return head_; }
+  // What may wait in the buffer for the rest of a header, a chunk line or trailers.
+  size_t pending_bytes_max() const { return pending_bytes_max_; }
   MessageHead& head() { return head_; }
 
  private:
@@ -51,18 +53,19 @@ class MessageParser final : public boost::beast::http::basic_parser<is_request> 
   void on_finish_impl(Code& error) override;
 
   MessageHead head_;
+  size_t pending_bytes_max_;
   BodySink sink_;
 };
 
 extern template class MessageParser<true>;
 extern template class MessageParser<false>;
 
-// Bytes that were read but not yet parsed. Grows to what one header may need, not beyond.
+// Bytes that were read but not yet parsed. Grows as long as the parser takes nothing: its user bounds that.
 class ReadBuffer {
  public:
   std::string_view pending() const { return {bytes_.data() + begin_, end_ - begin_}; }
   void consume(size_t n);
-  // Room for at least one more byte; the buffer then has at most `bytes_max` bytes.
+  // Room for at least one more byte.
   std::span<char> room();
   void filled(size_t n) { end_ += n; }
 
