@@ -56,9 +56,10 @@ std::vector<std::pair<std::string, std::string>> hash_of(const net::RedisReply& 
   return pairs;
 }
 
-// The last four replies of the read plan: TIME, the record, votes, overrides.
-std::optional<gate::Reading> reading_of(const net::RedisReplies& replies) {
-  if (replies.size() < 4) return std::nullopt;
+// The last replies of the read plan: how many doubtful flags exist (if it asked), TIME, the record, votes,
+// overrides.
+std::optional<gate::Reading> reading_of(const net::RedisReplies& replies, bool flags_counted) {
+  if (replies.size() < (flags_counted ? 5 : 4)) return std::nullopt;
   const net::RedisReply* last = &replies[replies.size() - 4];
   for (int i = 0; i < 4; ++i) {
     if (last[i].is_error()) return std::nullopt;
@@ -70,6 +71,7 @@ std::optional<gate::Reading> reading_of(const net::RedisReplies& replies) {
   if (!last[1].is_nil()) reading.record = last[1].text;
   reading.votes = hash_of(last[2]);
   reading.overrides = hash_of(last[3]);
+  if (flags_counted && !last[-1].is_error()) reading.flags_out = last[-1].integer;
   return reading;
 }
 
@@ -185,9 +187,9 @@ asio::awaitable<bool> GateLoop::learn_time(Instant until) {
   co_return true;
 }
 
-std::optional<gate::GateEffects> GateLoop::decide(const std::string& pool, Instant asked,
+std::optional<gate::GateEffects> GateLoop::decide(const std::string& pool, Instant asked, bool flags_counted,
                                                   const net::RedisReplies& replies) {
-  const std::optional<gate::Reading> reading = reading_of(replies);
+  const std::optional<gate::Reading> reading = reading_of(replies, flags_counted);
   if (!reading) {
     note_redis(false, error_in(replies));
     return std::nullopt;
@@ -196,6 +198,8 @@ std::optional<gate::GateEffects> GateLoop::decide(const std::string& pool, Insta
   shared_clock_.learn(asked, now, reading->time);
   const Result<gate::PoolFacts> facts = gate_.facts(pool, now, *reading);
   if (facts.has_error()) {
+    // A record that is missing is looked into first; only one that is damaged is worth a line.
+    if (facts.error().kind == ErrorKind::kUnavailable) return std::nullopt;
     edge_.log.error("the decision record of a pool is unreadable; it is left alone",
                     {{"pool", pool}, {"error", facts.error().message}});
     return std::nullopt;
@@ -218,9 +222,10 @@ asio::awaitable<void> GateLoop::turn_shared(const std::string& pool) {
   std::optional<gate::GateEffects> effects;
   net::RedisTransaction transaction;
   transaction.watch = {keys.record, keys.overrides};
-  transaction.reads = without_framing(gate::read_plan(keys, gate_.retiring(pool) ? nullptr : &own));
+  const std::vector<std::string> doubtful = gate_.doubtful_flags(pool);
+  transaction.reads = without_framing(gate::read_plan(keys, gate_.retiring(pool) ? nullptr : &own, doubtful));
   transaction.decide = [&](const net::RedisReplies& replies) -> std::vector<net::RedisCommand> {
-    effects = decide(pool, asked, replies);
+    effects = decide(pool, asked, !doubtful.empty(), replies);
     return effects ? without_framing(gate::commit_plan(keys, *effects)) : std::vector<net::RedisCommand>{};
   };
   const auto commit = co_await link_->transact(std::move(transaction), until);

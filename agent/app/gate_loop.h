@@ -46,7 +46,7 @@ class GateLoop {
   boost::asio::awaitable<void> turn_shared(const std::string& pool);
   boost::asio::awaitable<bool> learn_time(Instant until);
   boost::asio::awaitable<void> leave(Instant until);
-  std::optional<gate::GateEffects> decide(const std::string& pool, Instant asked,
+  std::optional<gate::GateEffects> decide(const std::string& pool, Instant asked, bool flags_counted,
                                           const net::RedisReplies& replies);
   void note_redis(bool ok, std::string_view error);
   void log_events(const std::vector<gate::GateEvent>& events);

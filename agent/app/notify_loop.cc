@@ -226,28 +226,30 @@ asio::awaitable<void> NotifyLoop::write_snapshot() {
 }
 
 asio::awaitable<void> NotifyLoop::deliver(alerts::Delivery delivery) {
-  const alerts::DeliveryOutcome outcome = co_await send(delivery);
+  const std::shared_ptr<const alerts::notify::Notifier> notifier =
+      notifier_;  // a reload may replace it meanwhile
+  const alerts::DeliveryOutcome outcome = co_await send_delivery(edge_, *notifier, delivery);
   --in_flight_;
   accept(pipeline_->on_delivery(edge_.clock.unix_now(), delivery.id, outcome));
 }
 
-asio::awaitable<alerts::DeliveryOutcome> NotifyLoop::send(const alerts::Delivery& delivery) {
+asio::awaitable<alerts::DeliveryOutcome> send_delivery(Edge& edge, const alerts::notify::Notifier& notifier,
+                                                       const alerts::Delivery& delivery) {
   auto outgoing =
-      notifier_->to_request(delivery, [](const std::string& file) { return file::read_secret(file); });
+      notifier.to_request(delivery, [](const std::string& file) { return file::read_secret(file); });
   if (outgoing.has_error()) co_return alerts::notify::outcome_of(outgoing.error());
   net::FetchOptions options;
-  options.deadline = edge_.clock.now() + outgoing->timeout;
+  options.deadline = edge.clock.now() + outgoing->timeout;
   options.tls = to_net(outgoing->tls);
   options.redirects_max = outgoing->follow_redirects ? 10 : 0;
   options.body_bytes_max = 64 * 1024;
   HttpRequest request = std::move(outgoing->request);
-  const Result<HttpResponse> response =
-      co_await net::fetch(edge_.net, std::move(request), std::move(options));
+  const Result<HttpResponse> response = co_await net::fetch(edge.net, std::move(request), std::move(options));
   if (response.has_error()) {
     const bool sent = response.error().kind == ErrorKind::kTimeout;
     co_return alerts::notify::outcome_of_no_answer(response.error(), sent);
   }
-  co_return alerts::notify::classify(*delivery.to, *response, edge_.clock.unix_now());
+  co_return alerts::notify::classify(*delivery.to, *response, edge.clock.unix_now());
 }
 
 }  // namespace sluice::app

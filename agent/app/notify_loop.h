@@ -18,6 +18,11 @@ struct NotifyLoopStats {
   uint64_t state_write_failures = 0;
 };
 
+// Makes the request of a delivery, sends it and judges the answer.
+boost::asio::awaitable<alerts::DeliveryOutcome> send_delivery(Edge& edge,
+                                                              const alerts::notify::Notifier& notifier,
+                                                              const alerts::Delivery& delivery);
+
 class NotifyLoop {
  public:
   // `folder` is where state is kept; empty: in memory only.
@@ -46,7 +51,6 @@ class NotifyLoop {
   boost::asio::awaitable<void> persist(std::string journal);
   boost::asio::awaitable<void> write_snapshot();
   boost::asio::awaitable<void> deliver(alerts::Delivery delivery);
-  boost::asio::awaitable<alerts::DeliveryOutcome> send(const alerts::Delivery& delivery);
   void log_events(const std::vector<alerts::PipelineEvent>& events);
   std::string path(std::string_view name) const;
 

@@ -11,7 +11,7 @@
 #include "agent/config/alertmanager_file.h"
 #include "agent/config/rule_file.h"
 #include "agent/config/web_file.h"
-#include "core/exposition/text_parser.h"
+#include "core/exposition/parse.h"
 #include "core/file/file.h"
 
 namespace sluice::cli {
@@ -75,6 +75,23 @@ int check_web_config(const std::vector<std::string>& files) {
   }
   print_mistakes(mistakes);
   return exit_code_of(mistakes);
+}
+
+int check_metrics(const CheckMetricsOptions& options) {
+  const std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  size_t families = 0, samples = 0;
+  const exposition::FamilySink count = [&](exposition::ParsedFamily family) {
+    ++families;
+    samples += family.samples.size();
+  };
+  const Result<void> parsed =
+      options.openmetrics ? exposition::parse_openmetrics(text, count) : exposition::parse_text(text, count);
+  if (parsed.has_error()) {
+    print_error(parsed.error().message);
+    return kFailed;
+  }
+  print_line(fmt::format("fine, {} families, {} samples", families, samples));
+  return kFine;
 }
 
 int check_rules(const CheckRulesOptions& options) {

@@ -227,10 +227,11 @@ void add_silence(CLI::App& root, int& exit_code, SilenceOptions& options) {
 void add_drill(CLI::App& root, int& exit_code, DrillOptions& options) {
   CLI::App* app =
       root.add_subcommand("drill", "Send a marked test message to a receiver and report its answer");
-  add_remote(app, options);
   app->add_option("RECEIVER", options.receiver, "A receiver of alertmanager.yml")->required();
   app->add_option("--config.file", options.config_file,
-                  "alertmanager.yml to use directly, without a running agent")
+                  "sluice.yml or alertmanager.yml; sluice.yml in this folder unless told")
+      ->type_name("FILE");
+  app->add_option("--env-file", options.env_file, "Variables for ${NAME}, or for the set-up without a file")
       ->type_name("FILE");
   runs(app, exit_code, [&options] { return drill(options); });
 }
@@ -263,7 +264,7 @@ int main(int argc, char** argv) {
   auto upstream_options = remote<UpstreamOptions>();
   auto alerts_options = remote<AlertsOptions>();
   auto silence_options = remote<SilenceOptions>();
-  auto drill_options = remote<DrillOptions>();
+  DrillOptions drill_options;
   add_run(app, exit_code, run_options);
   add_check(app, exit_code, check_options);
   add_test(app, exit_code, test_options);

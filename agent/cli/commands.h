@@ -92,9 +92,10 @@ int silence_add(const SilenceOptions& options);
 int silence_list(const SilenceOptions& options);
 int silence_expire(const SilenceOptions& options);
 
-struct DrillOptions : RemoteOptions {
+struct DrillOptions {
   std::string receiver;
   std::string config_file;
+  std::string env_file;
 };
 int drill(const DrillOptions& options);
 

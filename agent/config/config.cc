@@ -315,6 +315,7 @@ class Loader {
     fields.require("config_file");
     if (fields.string("config_file", config_.alerting_file))
       config_.alerting_file = resolve_path(folder_, config_.alerting_file);
+    fields.boolean("expand_environment", config_.alerting_environment);
     fields.choice("message_look", config_.message_look, {"sluice", "alertmanager"});
     fields.done();
   }
@@ -383,13 +384,24 @@ void load_rules(Config& config, const std::string& folder, Mistakes& mistakes) {
   }
 }
 
+void load_alerting(Config& config, const Environment& environment, Mistakes& mistakes) {
+  const Result<std::string> text = file::read(config.alerting_file);
+  if (text.has_error()) {
+    mistakes.push_back({config.alerting_file, 0, 0, text.error().message});
+    return;
+  }
+  config.alerting = parse_alertmanager_file(config.alerting_file, *text, folder_of(config.alerting_file),
+                                            mistakes, config.alerting_environment ? &environment : nullptr);
+}
+
 // Everything that sluice.yml names.
-void load_named_files(Config& config, const std::string& folder, Mistakes& mistakes) {
+void load_named_files(Config& config, const std::string& folder, const Environment& environment,
+                      Mistakes& mistakes) {
   if (!config.web.config_file.empty()) {
     if (auto access = load_web_file(config.web.config_file, mistakes)) config.web.access = *access;
   }
   load_rules(config, folder, mistakes);
-  if (!config.alerting_file.empty()) config.alerting = load_alertmanager_file(config.alerting_file, mistakes);
+  if (!config.alerting_file.empty()) load_alerting(config, environment, mistakes);
 }
 
 Loaded finish(Config config, Mistakes mistakes) {
@@ -434,7 +446,7 @@ Loaded parse_config(std::string_view text, const std::string& path, const std::s
     Loader(config, diagnostics, folder, environment).read(*root);
   }
   Mistakes mistakes = diagnostics.take();
-  if (root) load_named_files(config, folder, mistakes);
+  if (root) load_named_files(config, folder, environment, mistakes);
   return finish(std::move(config), std::move(mistakes));
 }
 

@@ -108,6 +108,7 @@ struct Config {
   std::vector<std::string> rule_packs;  // of those shipped with Sluice, by name
   std::vector<rules::RuleGroup> rule_groups;
   std::string alerting_file;
+  bool alerting_environment = false;  // replace ${NAME} in it; Alertmanager itself does not
   std::shared_ptr<const alerts::Config> alerting;  // null: alerts are shown, nobody is told
   std::string message_look = "sluice";             // or alertmanager
 

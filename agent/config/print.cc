@@ -427,6 +427,7 @@ std::string print_config(const Config& config) {
   if (!config.alerting_file.empty()) {
     p.open("alerting");
     p.text("config_file", config.alerting_file);
+    p.flag("expand_environment", config.alerting_environment);
     p.text("message_look", config.message_look);
     p.close();
   }

@@ -1,4 +1,4 @@
-// sluice test rules, sluice promql test: files in, one line per failure and a count out.
+// sluice test rules: test files in, one line per failure and a count out.
 
 #include <fmt/format.h>
 #include <glob.h>
@@ -10,7 +10,6 @@
 #include "agent/config/rule_file.h"
 #include "agent/config/rule_test_file.h"
 #include "core/file/file.h"
-#include "rules/promql/script_test.h"
 #include "rules/rule_test.h"
 
 namespace sluice::cli {
@@ -83,28 +82,6 @@ int test_rules(const std::vector<std::string>& files) {
   Count count;
   for (const std::string& path : files) test_rule_file(path, count);
   print_line(fmt::format("{} passed, {} failed", count.passed, count.failed));
-  return count.exit_code();
-}
-
-int promql_test(const std::vector<std::string>& files) {
-  Count count;
-  size_t skipped = 0;
-  for (const std::string& path : files) {
-    const Result<std::string> text = file::read(path);
-    if (text.has_error()) {
-      print_error(text.error().message);
-      ++count.unreadable;
-      continue;
-    }
-    const promql::ScriptReport report = promql::run_script(*text);
-    for (const auto& failure : report.failures) print_line(promql::to_string(failure, path));
-    for (const auto& skip : report.skipped) print_line("skipped: " + promql::to_string(skip, path));
-    count.passed += report.passed;
-    count.failed += report.failures.size();
-    skipped += report.skipped.size();
-  }
-  print_line(fmt::format("{} passed, {} failed{}", count.passed, count.failed,
-                         skipped > 0 ? fmt::format(", {} skipped", skipped) : ""));
   return count.exit_code();
 }
 
