@@ -229,25 +229,28 @@ std::string QueryGenerator::binary(int depth) {
   const std::string arithmetic = pick({"+", "-", "*", "/", "^"});
   const std::string comparison = pick({">", "<", ">=", "<="}) + std::string(chance(30) ? " bool" : "");
   const std::string op = chance(60) ? arithmetic : comparison;
+  // A filter that leaves one of many matches is an error in 3.x and none in 2.x.
+  const std::string matched = chance(60) ? arithmetic : pick({"> bool", "<= bool"});
   switch (random_.below(8)) {
     case 0:
       return vector(depth) + " " + op + " " + scalar(depth);
     case 1:
       return scalar(depth) + " " + op + " " + vector(depth);
     case 2:
-      return selector() + " % " + pick({"7", "-3", "0.25"});
+      return "(" + selector() + " % " + pick({"7", "-3", "0.25"}) + ")";
     case 3:
       return selector() + " " + pick({"==", "!="}) + (chance(30) ? " bool " : " ") + selector();
     case 4:
       return vector(depth) + " " + pick({"and", "or", "unless"}) +
              pick({" ", " on (instance) ", " ignoring (zone, code) ", " on () "}) + vector(depth);
     case 5:
-      return vector(depth) + " " + op +
+      return vector(depth) + " " + matched +
              pick({" ", " on (instance) ", " ignoring (zone) ", " on (job, instance) "}) + vector(depth);
     case 6:
-      return "requests_total " + op + " on (instance, job) group_left " + pick({"", "(missing) "}) + "queue";
+      return "requests_total " + matched + " on (instance, job) group_left " + pick({"", "(missing) "}) +
+             "queue";
     default:
-      return "sum by (instance) (" + vector(depth) + ") " + op +
+      return "sum by (instance) (" + vector(depth) + ") " + matched +
              " on (instance) group_right sum by (instance, code) (" + vector(depth) + ")";
   }
 }
