@@ -90,19 +90,15 @@ void add_check(CLI::App& root, int& exit_code, CheckCommands& options) {
 }
 
 struct TestCommands {
-  std::vector<std::string> rule_files, route_files;
+  std::vector<std::string> rule_files;
 };
 
 void add_test(CLI::App& root, int& exit_code, TestCommands& options) {
-  CLI::App* test = root.add_subcommand("test", "Run unit tests for rules and routes, in virtual time");
+  CLI::App* test = root.add_subcommand("test", "Run unit tests in virtual time");
   test->require_subcommand(1);
   CLI::App* rules = test->add_subcommand("rules", "Run rule unit tests in promtool's format");
   rules->add_option("FILE", options.rule_files, "Test files")->required();
   runs(rules, exit_code, [&options] { return test_rules(options.rule_files); });
-  CLI::App* routes =
-      test->add_subcommand("routes", "Run unit tests for routing, inhibition, silences and times");
-  routes->add_option("FILE", options.route_files, "Test files")->required();
-  runs(routes, exit_code, [&options] { return test_routes(options.route_files); });
 }
 
 struct PromqlCommands {
