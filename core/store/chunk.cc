@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 namespace sluice::store {
 namespace {
@@ -39,15 +40,21 @@ class BitWriter {
  public:
   BitWriter(uint8_t* data, uint32_t& bits) : data_(data), bits_(bits) {}
   void put(uint64_t value, unsigned count) {
-    while (count > 0) {
-      const unsigned used = bits_ % 8, room = 8 - used, now = std::min(room, count);
-      uint8_t& byte = data_[bits_ / 8];
-      if (used == 0) byte = 0;
-      const uint64_t piece = (value >> (count - now)) & ((uint64_t{1} << now) - 1);
-      byte = static_cast<uint8_t>(byte | (piece << (room - now)));
-      bits_ += now;
-      count -= now;
+    const unsigned used = bits_ % 8;
+    if (used + count <= 64 && count > 0) {
+      // Left-aligned behind the bits the current byte has, then byte by byte.
+      uint64_t aligned = value << (64 - count) >> used;
+      uint8_t* byte = data_ + bits_ / 8;
+      if (used > 0) aligned |= uint64_t{*byte} << 56;
+      bits_ += count;
+      for (unsigned left = used + count;; left -= 8, aligned <<= 8) {
+        *byte++ = static_cast<uint8_t>(aligned >> 56);
+        if (left <= 8) return;
+      }
     }
+    if (count == 0) return;
+    put(value >> 32, count - 32);
+    put(value & 0xffffffff, 32);
   }
 
  private:
@@ -187,13 +194,25 @@ void append_sample(CodecState& state, Sample sample, uint8_t* data, uint32_t& bi
 }
 
 void ChunkReader::refill() {
+  if (end_ - next_ >= 8) {
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, next_, 8);
+    if constexpr (std::endian::native == std::endian::little) bytes = __builtin_bswap64(bytes);
+    // As many whole bytes as fit; the bits of a part of one are read again next time.
+    const unsigned fit = (64 - window_bits_) / 8;
+    window_ |= bytes >> window_bits_;
+    next_ += fit;
+    window_bits_ += fit * 8;
+    if (window_bits_ < 64) window_ &= ~uint64_t{0} << (64 - window_bits_);
+    return;
+  }
   while (window_bits_ <= 56 && next_ != end_) {
     window_ |= uint64_t{*next_++} << (56 - window_bits_);
     window_bits_ += 8;
   }
 }
 
-uint64_t ChunkReader::take(unsigned count) {
+inline uint64_t ChunkReader::take(unsigned count) {
   if (count == 0) return 0;
   if (count > 32) {
     const uint64_t high = take(count - 32);
@@ -206,38 +225,54 @@ uint64_t ChunkReader::take(unsigned count) {
   return value;
 }
 
-void ChunkReader::read_time() {
-  if (take_bit()) {
-    if (!take_bit()) {
-      state_.distance_ms = sum(state_.distance_ms, unzigzag(take(state_.time_width)));
-    } else if (!take_bit()) {
+inline unsigned ChunkReader::take_ones(unsigned most) {
+  if (window_bits_ < most) refill();
+  const unsigned ones = std::min(static_cast<unsigned>(std::countl_one(window_)), most);
+  const unsigned taken = ones < most ? ones + 1 : most;
+  window_ <<= taken;
+  window_bits_ -= taken;
+  return ones;
+}
+
+inline void ChunkReader::read_time() {
+  switch (take_ones(3)) {
+    case 0:
+      break;
+    case 2:
       state_.time_width = static_cast<uint8_t>(take(5));
+      [[fallthrough]];
+    case 1:
       state_.distance_ms = sum(state_.distance_ms, unzigzag(take(state_.time_width)));
-    } else {
+      break;
+    default:
       state_.distance_ms = static_cast<int64_t>(take(64));
-    }
   }
   state_.time_ms = sum(state_.time_ms, state_.distance_ms);
 }
 
-void ChunkReader::read_value() {
-  if (!take_bit()) return;
-  if (!take_bit()) {
-    state_.whole = sum(state_.whole, unzigzag(take(state_.whole_width)));
-  } else if (!take_bit()) {
-    state_.whole_width = static_cast<uint8_t>(take(6));
-    state_.whole = sum(state_.whole, unzigzag(take(state_.whole_width)));
-  } else if (!take_bit()) {
-    state_.exponent = static_cast<uint8_t>(take(4));
-    const auto width = static_cast<unsigned>(take(6));
-    state_.whole = unzigzag(take(width));
-  } else {
-    if (take_bit()) {
+inline void ChunkReader::read_value() {
+  switch (take_ones(5)) {
+    case 0:
+      return;
+    case 2:
+      state_.whole_width = static_cast<uint8_t>(take(6));
+      [[fallthrough]];
+    case 1:
+      state_.whole = sum(state_.whole, unzigzag(take(state_.whole_width)));
+      break;
+    case 3: {
+      state_.exponent = static_cast<uint8_t>(take(4));
+      const auto width = static_cast<unsigned>(take(6));
+      state_.whole = unzigzag(take(width));
+      break;
+    }
+    case 5:
       state_.xor_lead = static_cast<uint8_t>(take(5));
       state_.xor_length = static_cast<uint8_t>(take(6) + 1);
-    }
-    state_.value_bits ^= take(state_.xor_length) << (64 - state_.xor_lead - state_.xor_length);
-    return;
+      [[fallthrough]];
+    default:
+      state_.value_bits ^= take(state_.xor_length) << (64 - state_.xor_lead - state_.xor_length);
+      return;
   }
   state_.value_bits =
       std::bit_cast<uint64_t>(static_cast<double>(state_.whole) / kPowersOfTen[state_.exponent]);

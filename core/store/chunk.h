@@ -63,14 +63,15 @@ class ChunkReader {
 
  private:
   uint64_t take(unsigned count);
-  bool take_bit() { return take(1) != 0; }
+  // How many ones come next, up to `most`; they are taken, and the zero behind them when there are fewer.
+  unsigned take_ones(unsigned most);
   void refill();
   void read_time();
   void read_value();
 
   const uint8_t* next_;
   const uint8_t* end_;
-  uint64_t window_ = 0;  // unread bits, the next one on top
+  uint64_t window_ = 0;  // unread bits, the next one on top; zeros behind them
   unsigned window_bits_ = 0;
   uint32_t left_;
   CodecState state_;

@@ -1,7 +1,7 @@
 #include "core/store/index.h"
 
 #include <algorithm>
-#include <iterator>
+#include <bit>
 
 namespace sluice::store {
 namespace {
@@ -51,6 +51,13 @@ void filter(Ids& ids, const Matcher& matcher, const Index::LabelsOf& labels_of) 
     if (accepted) ids[kept++] = id;
   }
   ids.resize(kept);
+}
+
+// The values that a matcher names as those it accepts (or refuses); empty when it does not name any.
+std::span<const std::string> named_values(const Matcher& matcher, bool accepted) {
+  if (matcher.op() == (accepted ? MatchOp::kEqual : MatchOp::kNotEqual)) return {&matcher.value(), 1};
+  if (matcher.op() == (accepted ? MatchOp::kRegex : MatchOp::kNotRegex)) return matcher.listed_values();
+  return {};
 }
 
 }  // namespace
@@ -116,76 +123,105 @@ const Postings* Index::find(std::string_view name, std::string_view value) const
   return postings == values->second.end() ? nullptr : &postings->second;
 }
 
-std::vector<SeriesId> Index::with_value(const Matcher& matcher, bool accepted) const {
-  Ids ids;
-  const auto append = [&](const Postings& postings) {
-    const std::vector<SeriesId>& sorted = postings.sorted();
-    ids.insert(ids.end(), sorted.begin(), sorted.end());
+Index::Lists Index::lists_of(const Matcher& matcher, bool accepted) const {
+  Lists lists;
+  const auto add = [&](const Postings& postings) {
+    lists.postings.push_back(&postings);
+    lists.ids += postings.size();
   };
-  const std::vector<std::string>& listed = matcher.listed_values();
-  const bool lists_these = !listed.empty() && (matcher.op() == MatchOp::kRegex) == accepted;
-  const bool is_one = matcher.op() == (accepted ? MatchOp::kEqual : MatchOp::kNotEqual);
-  if (is_one || lists_these) {
-    const std::span<const std::string> wanted = is_one ? std::span(&matcher.value(), 1) : std::span(listed);
-    for (const std::string& value : wanted) {
-      if (const Postings* postings = find(matcher.name(), value)) append(*postings);
+  if (const std::span<const std::string> named = named_values(matcher, accepted); !named.empty()) {
+    for (const std::string& value : named) {
+      if (const Postings* postings = find(matcher.name(), value)) add(*postings);
     }
   } else if (const auto values = names_.find(matcher.name()); values != names_.end()) {
     for (const auto& [value, postings] : values->second) {
-      if (matcher.matches(value) == accepted) append(postings);
+      if (matcher.matches(value) == accepted) add(postings);
     }
   }
-  // A series has one value of a label: the lists do not overlap, but they interleave.
-  std::sort(ids.begin(), ids.end());
+  return lists;
+}
+
+// The lists do not overlap, since a series has one value of a label, but they interleave.
+std::vector<SeriesId> Index::united(const Lists& lists) const {
+  Ids ids;
+  if (lists.postings.size() == 1) return lists.postings[0]->sorted();
+  ids.reserve(lists.ids);
+  if (lists.ids < 256) {
+    for (const Postings* postings : lists.postings) {
+      ids.insert(ids.end(), postings->sorted().begin(), postings->sorted().end());
+    }
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+  // Many ids: a bit for each series is quicker than sorting.
+  std::vector<uint64_t> marks(all_.sorted().back() / 64 + 1);
+  for (const Postings* postings : lists.postings) {
+    for (const SeriesId id : postings->sorted()) marks[id / 64] |= uint64_t{1} << (id % 64);
+  }
+  for (size_t word = 0; word < marks.size(); ++word) {
+    for (uint64_t rest = marks[word]; rest != 0; rest &= rest - 1) {
+      ids.push_back(static_cast<SeriesId>(word * 64 + static_cast<size_t>(std::countr_zero(rest))));
+    }
+  }
   return ids;
 }
 
 std::vector<SeriesId> Index::select(std::span<const Matcher> matchers, const LabelsOf& labels_of) const {
-  std::vector<const Postings*> exact;
-  std::vector<const Matcher*> demanding, tolerant;  // those that a missing label fails, and those it passes
+  // Three kinds: those the index answers by looking values up; those that need a look at all values of their
+  // label; and those that a missing label passes, which can only take away.
+  std::vector<Lists> named;
+  std::vector<const Matcher*> searching, tolerant;
   for (const Matcher& matcher : matchers) {
-    if (matcher.op() == MatchOp::kEqual && !matcher.value().empty()) {
-      const Postings* postings = find(matcher.name(), matcher.value());
-      if (postings == nullptr) return {};
-      exact.push_back(postings);
+    if (matcher.matches_empty()) {
+      tolerant.push_back(&matcher);
+    } else if (named_values(matcher, true).empty()) {
+      searching.push_back(&matcher);
     } else {
-      (matcher.matches_empty() ? tolerant : demanding).push_back(&matcher);
+      named.push_back(lists_of(matcher, true));
+      if (named.back().ids == 0) return {};
     }
   }
-  std::sort(exact.begin(), exact.end(),
-            [](const Postings* a, const Postings* b) { return a->size() < b->size(); });
+  std::sort(named.begin(), named.end(), [](const Lists& a, const Lists& b) { return a.ids < b.ids; });
 
   Ids ids;
-  size_t next_demanding = 0;
-  if (!exact.empty()) {
-    ids = exact[0]->sorted();
-    for (size_t i = 1; i < exact.size() && !ids.empty(); ++i) intersect(ids, exact[i]->sorted());
-  } else if (!demanding.empty()) {
-    ids = with_value(*demanding[next_demanding++], true);
+  size_t next_searching = 0;
+  if (!named.empty()) {
+    ids = united(named[0]);
+  } else if (!searching.empty()) {
+    ids = united(lists_of(*searching[next_searching++], true));
   } else {
     ids = all_.sorted();
   }
+  for (size_t i = 1; i < named.size() && !ids.empty(); ++i) {
+    if (named[i].postings.size() == 1) {
+      intersect(ids, named[i].postings[0]->sorted());
+    } else {
+      intersect(ids, united(named[i]));
+    }
+  }
 
-  // What is left is either asked series by series, or cut with a list from the index, whichever touches
-  // fewer.
+  // The others are asked of each series left, or looked up over all values of the label, whichever is less to
+  // ask.
   const auto few = [&](const Matcher& matcher) {
     const auto values = names_.find(matcher.name());
-    return values == names_.end() || ids.size() / 8 < values->second.size() || ids.size() < 64;
+    const size_t look_up =
+        named_values(matcher, false).empty() && values != names_.end() ? values->second.size() : 0;
+    return ids.size() < 64 + look_up;
   };
-  for (; next_demanding < demanding.size() && !ids.empty(); ++next_demanding) {
-    const Matcher& matcher = *demanding[next_demanding];
+  for (; next_searching < searching.size() && !ids.empty(); ++next_searching) {
+    const Matcher& matcher = *searching[next_searching];
     if (few(matcher)) {
       filter(ids, matcher, labels_of);
     } else {
-      intersect(ids, with_value(matcher, true));
+      intersect(ids, united(lists_of(matcher, true)));
     }
   }
   for (const Matcher* matcher : tolerant) {
     if (ids.empty()) break;
     if (few(*matcher)) {
       filter(ids, *matcher, labels_of);
-    } else {
-      subtract(ids, with_value(*matcher, false));
+    } else if (const Lists refused = lists_of(*matcher, false); refused.ids > 0) {
+      subtract(ids, united(refused));
     }
   }
   return ids;

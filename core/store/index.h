@@ -60,9 +60,15 @@ class Index {
   };
   using Values = std::unordered_map<std::string, Postings, Hash, std::equal_to<>>;
 
+  struct Lists {
+    std::vector<const Postings*> postings;
+    size_t ids = 0;  // in all of them
+  };
+
   const Postings* find(std::string_view name, std::string_view value) const;
-  // The ids whose value of that label is accepted (or, negated, refused) by the matcher.
-  std::vector<SeriesId> with_value(const Matcher& matcher, bool accepted) const;
+  // The lists of the values of its label that the matcher accepts (or refuses).
+  Lists lists_of(const Matcher& matcher, bool accepted) const;
+  std::vector<SeriesId> united(const Lists& lists) const;
 
   std::unordered_map<std::string, Values, Hash, std::equal_to<>> names_;
   Postings all_;

@@ -13,47 +13,78 @@ namespace sluice::store {
 namespace {
 
 // A chunk is closed when it has this many bytes or samples, or spans so much of the retention that expiring
-// it late would matter. Larger chunks cost reading, smaller ones memory: each has a head of some 48 bytes.
+// it late would matter. Larger chunks cost reading, smaller ones memory: each costs some 32 bytes beside its
+// samples.
 constexpr uint32_t kChunkBytesMax = 400;
 constexpr uint32_t kChunkSamplesMax = 240;
 constexpr int kChunksOfRetentionMin = 4;
 constexpr size_t kMallocBytes = 8;  // what the allocator adds to a block
 
-// The bytes of a chunk. They grow in small steps while it is open, since there may be a hundred thousand of
-// them.
-class Bytes {
+// One run of samples: a head and the bits behind it in one block. The block of an open chunk grows in small
+// steps, since there may be a hundred thousand of them.
+class Chunk {
  public:
-  Bytes() = default;
-  Bytes(Bytes&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
-  Bytes& operator=(Bytes other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(capacity_, other.capacity_);
+  static constexpr auto kSpanMax = std::chrono::milliseconds(UINT32_MAX);
+
+  explicit Chunk(Timestamp first) : head_(static_cast<Head*>(reallocated(nullptr, block_bytes(0)))) {
+    *head_ = Head{to_unix_ms(first), 0, 0, 0};
+  }
+  Chunk(Chunk&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+  Chunk& operator=(Chunk other) noexcept {
+    std::swap(head_, other.head_);
     return *this;
   }
-  ~Bytes() { std::free(data_); }
+  ~Chunk() { std::free(head_); }
 
-  uint8_t* data() const { return data_; }
-  uint32_t capacity() const { return capacity_; }
-  void resize(uint32_t bytes) {
-    void* moved = std::realloc(data_, bytes);
-    if (moved == nullptr) throw std::bad_alloc();
-    data_ = static_cast<uint8_t*>(moved);
-    capacity_ = bytes;
+  Timestamp first() const { return from_unix_ms(head_->first_ms); }
+  Timestamp last() const { return first() + std::chrono::milliseconds(head_->span_ms); }
+  uint32_t samples() const { return head_->samples; }
+  uint32_t bytes() const { return (head_->bits + 7u) / 8; }
+  // As an open chunk takes; a closed one takes less.
+  size_t block_bytes() const { return block_bytes(bytes()) + kMallocBytes; }
+  ChunkReader reader() const { return {std::span(data(), bytes()), head_->samples, first()}; }
+
+  void append(CodecState& state, Sample sample) {
+    // Coded aside first, behind the bits the last byte already has: only then it is known how much room it
+    // takes.
+    uint8_t scratch[kSampleBitsMax / 8 + 2] = {};
+    const uint32_t whole_bytes = head_->bits / 8u;
+    uint32_t bits = head_->bits % 8u;
+    if (bits > 0) scratch[0] = data()[whole_bytes];
+    append_sample(state, sample, scratch, bits);
+    const uint32_t added = (bits + 7) / 8, needed = whole_bytes + added;
+    if (block_bytes(needed) > block_bytes(bytes())) {
+      head_ = static_cast<Head*>(reallocated(head_, block_bytes(needed)));
+    }
+    std::copy(scratch, scratch + added, data() + whole_bytes);
+    head_->bits = static_cast<uint16_t>(whole_bytes * 8 + bits);
+    head_->span_ms = static_cast<uint32_t>(to_unix_ms(sample.at) - head_->first_ms);
+    ++head_->samples;
   }
+  // Gives back the room that no further sample will need.
+  void close() { head_ = static_cast<Head*>(reallocated(head_, sizeof(Head) + bytes())); }
 
  private:
-  uint8_t* data_ = nullptr;
-  uint32_t capacity_ = 0;
-};
+  struct Head {
+    int64_t first_ms;
+    uint32_t span_ms;
+    uint16_t bits;
+    uint16_t samples;
+  };
+  static_assert(kChunkBytesMax * 8 + kSampleBitsMax < UINT16_MAX);
 
-struct Chunk {
-  Timestamp first, last;
-  Bytes bytes;
-  uint32_t bits = 0;
-  uint32_t samples = 0;
+  // 24, 56, 88, ...: what the allocator hands out anyway, less its own eight bytes.
+  static size_t block_bytes(uint32_t data) {
+    return (sizeof(Head) + data + kMallocBytes + 31) / 32 * 32 - kMallocBytes;
+  }
+  static void* reallocated(void* block, size_t bytes) {
+    void* moved = std::realloc(block, bytes);
+    if (moved == nullptr) throw std::bad_alloc();
+    return moved;
+  }
+  uint8_t* data() const { return reinterpret_cast<uint8_t*>(head_ + 1); }
 
-  ChunkReader reader() const { return {std::span(bytes.data(), (bits + 7) / 8), samples, first}; }
+  Head* head_;
 };
 
 struct Series {
@@ -66,7 +97,7 @@ struct Series {
   size_t bytes() const {
     size_t bytes = labels.empty() ? 0 : labels.bytes() + kMallocBytes;
     if (chunks.capacity() > 0) bytes += chunks.capacity() * sizeof(Chunk) + kMallocBytes;
-    for (const Chunk& chunk : chunks) bytes += chunk.bytes.capacity() + kMallocBytes;
+    for (const Chunk& chunk : chunks) bytes += chunk.block_bytes();
     return bytes;
   }
 };
@@ -133,7 +164,6 @@ struct SampleStore::State {
   }
 
   void append(Series& target, Sample sample);
-  void close(Chunk& chunk) { chunk.bytes.resize((chunk.bits + 7) / 8); }
   // What the selectors' windows may see at all.
   Timestamp clamped(Timestamp after) const { return std::max(after, oldest_visible - 1ms); }
 
@@ -147,35 +177,16 @@ struct SampleStore::State {
 };
 
 void SampleStore::State::append(Series& target, Sample sample) {
-  const auto span_max = to_ms(options.retention) / kChunksOfRetentionMin;
-  const bool opens = target.chunks.empty() || target.chunks.back().bits / 8 >= kChunkBytesMax ||
-                     target.chunks.back().samples >= kChunkSamplesMax ||
-                     sample.at - target.chunks.back().first > span_max;
-  if (opens) {
-    if (!target.chunks.empty()) close(target.chunks.back());
-    target.codec = first_state(sample.at, target.chunks.empty() ? nullptr : &target.codec);
+  const auto span_max = std::min(to_ms(options.retention) / kChunksOfRetentionMin, Chunk::kSpanMax);
+  const Chunk* open = target.chunks.empty() ? nullptr : &target.chunks.back();
+  if (open == nullptr || open->bytes() >= kChunkBytesMax || open->samples() >= kChunkSamplesMax ||
+      sample.at - open->first() > span_max) {
+    target.codec = first_state(sample.at, open == nullptr ? nullptr : &target.codec);
+    if (open != nullptr) target.chunks.back().close();
     if (target.chunks.size() == target.chunks.capacity()) target.chunks.reserve(target.chunks.size() + 1);
-    target.chunks.emplace_back().first = sample.at;
+    target.chunks.emplace_back(sample.at);
   }
-  Chunk& chunk = target.chunks.back();
-  uint8_t scratch[kSampleBitsMax / 8 + 2];
-  CodecState state = target.codec;
-  // Coded aside first, behind the bits the last byte already has: only then it is known how much room it
-  // takes.
-  const uint32_t whole_bytes = chunk.bits / 8;
-  uint32_t bits = chunk.bits % 8;
-  scratch[0] = bits > 0 ? chunk.bytes.data()[whole_bytes] : 0;
-  append_sample(state, sample, scratch, bits);
-  const uint32_t needed = whole_bytes + (bits + 7) / 8;
-  if (needed > chunk.bytes.capacity()) {
-    // 24, 56, 88, ...: what the allocator hands out anyway, less its own eight bytes.
-    chunk.bytes.resize((needed + kMallocBytes + 31) / 32 * 32 - kMallocBytes);
-  }
-  std::copy(scratch, scratch + (bits + 7) / 8, chunk.bytes.data() + whole_bytes);
-  chunk.bits = whole_bytes * 8 + bits;
-  chunk.last = sample.at;
-  ++chunk.samples;
-  target.codec = state;
+  target.chunks.back().append(target.codec, sample);
   target.newest = sample;
   ++counts.samples;
   ++counts.samples_appended_total;
@@ -205,8 +216,8 @@ void SampleStore::read(SeriesId id, Timestamp after, Timestamp to, std::vector<S
   const Series& series = state_->at(id);
   after = state_->clamped(after);
   const auto first = std::partition_point(series.chunks.begin(), series.chunks.end(),
-                                          [&](const Chunk& chunk) { return chunk.last <= after; });
-  for (auto chunk = first; chunk != series.chunks.end() && chunk->first <= to; ++chunk) {
+                                          [&](const Chunk& chunk) { return chunk.last() <= after; });
+  for (auto chunk = first; chunk != series.chunks.end() && chunk->first() <= to; ++chunk) {
     ChunkReader reader = chunk->reader();
     Sample sample;
     while (reader.next(sample) && sample.at <= to) {
@@ -222,7 +233,7 @@ std::optional<Sample> SampleStore::latest(SeriesId id, Timestamp after, Timestam
   // Nearly always the question is about now.
   if (series.newest.at <= to) return series.newest.at > after ? std::optional(series.newest) : std::nullopt;
   const auto beyond = std::partition_point(series.chunks.begin(), series.chunks.end(),
-                                           [&](const Chunk& chunk) { return chunk.first <= to; });
+                                           [&](const Chunk& chunk) { return chunk.first() <= to; });
   if (beyond == series.chunks.begin()) return std::nullopt;
   std::optional<Sample> found;
   ChunkReader reader = std::prev(beyond)->reader();
@@ -334,8 +345,8 @@ void SampleStore::expire(Timestamp now) {
     Series& series = state.series[id];
     if (!series.live) continue;
     auto kept = series.chunks.begin();
-    for (; kept != series.chunks.end() && kept->last < state.oldest_visible; ++kept) {
-      state.counts.samples -= kept->samples;
+    for (; kept != series.chunks.end() && kept->last() < state.oldest_visible; ++kept) {
+      state.counts.samples -= kept->samples();
     }
     series.chunks.erase(series.chunks.begin(), kept);
     (series.chunks.empty() ? gone : staying).push_back(id);
