@@ -1,6 +1,7 @@
 // What a group of 1,000 rules over 10,000 series costs per 1,000 evaluations.
 //
 //   promql_bench                    measures, and prints CPU seconds per 1,000 evaluations
+//   promql_bench broad|narrow N     N rounds of one kind alone, for a profiler
 //   promql_bench data UNIX_SECONDS  prints the same hour of samples, ending there, as OpenMetrics
 //   promql_bench rules broad|narrow prints the same rules as a rule file
 //
@@ -11,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -41,12 +43,12 @@ double cpu_seconds() {
 }
 
 std::string broad_rule(int i) {
-  return fmt::format("histogram_quantile(0.95, sum by (le, target) (rate(b[5m]))) > {}", 5 + 0.001 * i);
+  return fmt::format("histogram_quantile(0.95, sum by (le, target) (rate(b[5m]))) > {}", 9.999 + 0.0001 * i);
 }
 
 std::string narrow_rule(int i) {
   return fmt::format("histogram_quantile(0.95, sum by (le) (rate(b{{target=\"t{}\"}}[5m]))) > {}",
-                     i % kTargets, 5 + 0.001 * i);
+                     i % kTargets, 9.999 + 0.0001 * i);
 }
 
 // Calls `sample(labels, at_ms, value)`, series by series. Times jitter by some milliseconds, as scrapes do.
@@ -78,16 +80,19 @@ void generate(int64_t end_ms, Sink sample) {
 
 int print_data(int64_t end_ms) {
   std::puts("# TYPE b unknown");
-  std::string series, last;
-  const Labels* of = nullptr;
+  std::string series, of;
   generate(end_ms, [&](const Labels& labels, int64_t at_ms, double value) {
-    if (of != &labels || series.empty() || last != labels.get("le")) {
-      of = &labels;
-      last = labels.get("le");
-      series = labels.to_string();
+    if (const std::string id = labels.to_string(); of != id) {
+      of = id;
+      series.clear();
+      for (const auto& [name, text] : labels) {
+        if (name != kMetricName) series += fmt::format("{}{}=\"{}\"", series.empty() ? "" : ",", name, text);
+      }
+      series = fmt::format("b{{{}}}", series);
     }
     fmt::print("{} {} {}.{:03}\n", series, value, at_ms / 1000, at_ms % 1000);
   });
+  std::fflush(stdout);
   std::puts("# EOF");
   return 0;
 }
@@ -126,26 +131,33 @@ struct Group {
   }
 };
 
-void measure(const char* name, const Group& group, const store::SampleStore& store, int64_t end_ms) {
-  constexpr int kRounds = 5;
+void measure(const char* name, const Group& group, const store::SampleStore& store, int64_t end_ms,
+             int rounds = 5) {
   double best = 1e9, sum = 0;
   size_t elements = 0;
-  for (int round = 0; round < kRounds; ++round) {
-    const double spent = group.evaluate(store, from_unix_ms(end_ms - round * 5000), elements);
+  for (int round = 0; round < rounds; ++round) {
+    const double spent = group.evaluate(store, from_unix_ms(end_ms - round % 10 * 5000), elements);
     best = std::min(best, spent);
     sum += spent;
   }
   fmt::print("{}: {:.4f} CPU-s per 1,000 evaluations (best of {}; mean {:.4f}), {} elements\n", name, best,
-             kRounds, sum / kRounds, elements / kRounds);
+             rounds, sum / rounds, elements / static_cast<size_t>(rounds));
+}
+
+constexpr int64_t kEndMs = 1'700'000'000'000;
+
+store::SampleStore filled_store() {
+  store::SampleStore store({.retention = std::chrono::hours(2)});
+  generate(kEndMs, [&](const Labels& labels, int64_t at_ms, double value) {
+    store.append(labels, {from_unix_ms(at_ms), value});
+  });
+  return store;
 }
 
 int measure_all() {
-  const int64_t end_ms = 1'700'000'000'000;
-  store::SampleStore store({.retention = std::chrono::hours(2)});
+  const int64_t end_ms = kEndMs;
   const double before = cpu_seconds();
-  generate(end_ms, [&](const Labels& labels, int64_t at_ms, double value) {
-    store.append(labels, {from_unix_ms(at_ms), value});
-  });
+  const store::SampleStore store = filled_store();
   const store::StoreStats stats = store.stats();
   fmt::print("{} series, {} samples, {:.1f} MiB, {:.2f} bytes a sample, filled in {:.2f} CPU-s\n",
              stats.series, stats.samples, static_cast<double>(stats.bytes) / (1 << 20),
@@ -172,6 +184,11 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "data") == 0) return print_data(std::atoll(argv[2]) * 1000);
   if (argc == 3 && std::strcmp(argv[1], "rules") == 0) return print_rules(argv[2]);
   if (argc == 1) return measure_all();
-  std::fprintf(stderr, "usage: %s [data UNIX_SECONDS | rules broad|narrow]\n", argv[0]);
+  if (argc == 3 && (std::strcmp(argv[1], "broad") == 0 || std::strcmp(argv[1], "narrow") == 0)) {
+    const Group group(std::strcmp(argv[1], "broad") == 0 ? broad_rule : narrow_rule);
+    measure(argv[1], group, filled_store(), kEndMs, std::max(1, std::atoi(argv[2])));
+    return 0;
+  }
+  std::fprintf(stderr, "usage: %s [data UNIX_SECONDS | rules broad|narrow | broad|narrow ROUNDS]\n", argv[0]);
   return 2;
 }
