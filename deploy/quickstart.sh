@@ -14,7 +14,7 @@ set -euo pipefail
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 world=$source_dir/deploy/demo/world.sh
-sluice=$source_dir/build/release/sluice
+sluice=${SLUICE:-$source_dir/build/release/sluice} # SLUICE: another build of it, as the tests use
 config=$source_dir/deploy/config/example.yml
 
 demo_script=no install=yes build=yes

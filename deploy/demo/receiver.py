@@ -13,6 +13,7 @@ DELETE /messages   forgets them
 """
 import collections
 import json
+import re
 import sys
 import threading
 import time
@@ -39,6 +40,11 @@ def text_blocks(block):
                 yield from text_blocks(value)
 
 
+def plain(line):
+    """Slack's links, <https://...|Text>, shown as their text."""
+    return re.sub(r"<[^|<>]+\|([^<>]+)>", r"[\1]", line)
+
+
 def readable(kind, body):
     if not isinstance(body, dict):
         return [repr(body)]
@@ -46,7 +52,7 @@ def readable(kind, body):
         lines = [body.get("text")] + list(text_blocks(body.get("blocks", []))) + list(
             text_blocks(body.get("attachments", [])))
         lines = [line for text in lines if text for line in text.splitlines() if line.strip()]
-        return list(dict.fromkeys(lines))
+        return list(dict.fromkeys(map(plain, lines)))
     if kind == "pagerduty":
         payload = body.get("payload") or {}
         lines = [f"{str(body.get('event_action')).upper()}  dedup_key {body.get('dedup_key')}"]

@@ -7,6 +7,7 @@
 #   world.sh kill DIR NAME     kills one: redis, postgres, auth1, auth2, api1, api2 or receiver
 #   world.sh revive DIR NAME   starts it again on its old port
 #   world.sh status DIR        says what runs
+#   world.sh packages          only installs the auth servers' npm packages
 #
 # Needs the packages of deploy/install-deps.sh. Works as root and as an ordinary user.
 set -euo pipefail
@@ -156,8 +157,11 @@ up() {
 # The auth servers' packages, exactly as package-lock.json pins them.
 npm_packages() {
   local stamp=$here/node_modules/.package-lock.json
-  if [[ -f $stamp && ! $here/package-lock.json -nt $stamp ]]; then return; fi
-  (cd "$here" && npm ci --silent --ignore-scripts >"$dir/npm.log" 2>&1) || { cat "$dir/npm.log" >&2; die "npm ci failed"; }
+  (
+    flock 9 # several worlds may start at once
+    if [[ -f $stamp && ! $here/package-lock.json -nt $stamp ]]; then exit; fi
+    cd "$here" && npm ci --silent --ignore-scripts && touch "$stamp"
+  ) 9<"$here/package-lock.json" || die "npm ci failed"
 }
 
 stop_one() { # NAME SIGNAL: and wait until it is gone
@@ -181,7 +185,11 @@ down() {
   rm -rf "$dir"
 }
 
-[[ $# -ge 2 ]] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+if [[ ${1:-} == packages ]]; then
+  npm_packages
+  exit
+fi
+[[ $# -ge 2 ]] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 command=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
