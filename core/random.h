@@ -22,8 +22,9 @@ class Random {
   uint64_t below(uint64_t bound) { return bound == 0 ? 0 : next() % bound; }
   // Uniform in [0, 1).
   double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
-  // Uniform in [low, high].
+  // Uniform in [low, high]; `low` when the range is empty.
   Duration between(Duration low, Duration high) {
+    if (high <= low) return low;
     return low + Duration(static_cast<int64_t>(below(static_cast<uint64_t>((high - low).count()) + 1)));
   }
 

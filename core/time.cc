@@ -23,7 +23,9 @@ constexpr std::array<Unit, 7> kUnits = {{{"y", 365LL * 86400000},
                                          {"ms", 1}}};
 constexpr int64_t kMaxMs = std::numeric_limits<int64_t>::max() / 1000000;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // Reads exactly `digits` decimal digits at `pos` and moves it on; -1 when they are not there.
 int read_digits(std::string_view text, size_t& pos, int digits) {
@@ -97,6 +99,7 @@ std::string format_duration(Duration d) {
 }
 
 std::string format_human(Duration d) {
+  if (d == Duration::min()) d = -Duration::max();  // its negation would overflow
   if (d < Duration::zero()) return "-" + format_human(-d);
   if (d < 1s) return fmt::format("{}ms", to_ms(d).count());
   if (d < 1min) {
@@ -146,7 +149,7 @@ Result<Timestamp> parse_rfc3339(std::string_view text) {
   const int mi = read_digits(text, pos, 2);
   if (mi < 0 || mi > 59 || !read_char(text, pos, ":")) return bad();
   const int s = read_digits(text, pos, 2);
-  if (s < 0 || s > 60) return bad();
+  if (s < 0 || s > 59) return bad();
   int64_t ms = 0;
   if (read_char(text, pos, ".")) {
     int64_t scale = 100;
