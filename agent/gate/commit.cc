@@ -39,10 +39,16 @@ PoolKeys pool_keys(std::string_view pool, std::string_view prefix) {
   return {stem + "record", stem + "votes", stem + "overrides", stem + "log", stem + "events"};
 }
 
-Commands read_plan(const PoolKeys& keys, const AgentVotes* own) {
+Commands read_plan(const PoolKeys& keys, const AgentVotes* own,
+                   const std::vector<std::string>& doubtful_flags) {
   Commands out;
   if (own != nullptr) out.push_back({"HSET", keys.votes, own->agent, encode_votes(*own)});
   out.push_back({"WATCH", keys.record, keys.overrides});
+  if (!doubtful_flags.empty()) {
+    Command exists{"EXISTS"};
+    exists.insert(exists.end(), doubtful_flags.begin(), doubtful_flags.end());
+    out.push_back(std::move(exists));
+  }
   out.push_back({"TIME"});
   out.push_back({"GET", keys.record});
   out.push_back({"HGETALL", keys.votes});

@@ -40,11 +40,14 @@ struct Reading {
   std::optional<std::string> record;
   std::vector<std::pair<std::string, std::string>> votes;
   std::vector<std::pair<std::string, std::string>> overrides;
+  std::optional<int64_t> flags_out;  // how many of Gate::doubtful_flags exist; none: not asked
 };
 
-// First round trip. In this order: HSET (only with own votes), WATCH record overrides, TIME, GET record,
-// HGETALL votes, HGETALL overrides; the answers to the last four make a Reading.
-Commands read_plan(const PoolKeys& keys, const AgentVotes* own);
+// First round trip. In this order: HSET (only with own votes), WATCH record overrides, EXISTS (only with
+// doubtful flags), TIME, GET record, HGETALL votes, HGETALL overrides; the answers to the last four or five
+// make a Reading.
+Commands read_plan(const PoolKeys& keys, const AgentVotes* own,
+                   const std::vector<std::string>& doubtful_flags = {});
 // Second round trip: MULTI ... EXEC when there is something to commit, else UNWATCH.
 Commands commit_plan(const PoolKeys& keys, const GateEffects& effects);
 // SIGTERM: this agent's voice is taken out, so that nobody waits for it. Flags stay: they are leases.

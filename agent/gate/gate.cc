@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/gate/assign.h"
+#include "agent/gate/flag.h"
 #include "agent/gate/votes.h"
 
 namespace sluice::gate {
@@ -54,6 +55,16 @@ std::vector<std::string> Gate::pools() const {
 bool Gate::retiring(std::string_view name) const {
   const Pool* pool = find(name);
   return pool != nullptr && pool->retiring;
+}
+
+std::vector<std::string> Gate::doubtful_flags(std::string_view name) const {
+  std::vector<std::string> keys;
+  const Pool* pool = find(name);
+  if (pool == nullptr || !pool->recordless_since) return keys;
+  for (const Member& member : pool->setup.members) {
+    if (auto key = render_key(pool->setup.policy.flag.key, name, member)) keys.push_back(std::move(*key));
+  }
+  return keys;
 }
 
 const PoolPolicy* Gate::policy(std::string_view name) const {
@@ -234,14 +245,20 @@ Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading&
   if (!pool->retiring) facts.members = pool->setup.members;
   facts.other_pools_frozen = other_pools_frozen(name, now);
 
-  Result<Record> record = reading.record ? parse_record(*reading.record) : Record{};
-  if (record.has_error()) {
-    ++pool->counters.unreadable;
-    if (!pool->unreadable_since) pool->unreadable_since = now;
-    if (now - *pool->unreadable_since <= pool->setup.policy.flag.ttl) return record.error();
-    record = Record{};
+  Result<Record> record = reading.record ? parse_record(*reading.record)
+                                         : Result<Record>(unavailable("the pool has no decision record"));
+  if (record.has_value()) {
+    pool->recordless_since.reset();
   } else {
-    pool->unreadable_since.reset();
+    if (reading.record) ++pool->counters.unreadable;
+    if (!pool->recordless_since) {
+      pool->recordless_since = now;
+      pool->look_at_once = true;
+    }
+    const bool no_flag_is_out =
+        reading.flags_out == 0 || now - *pool->recordless_since > pool->setup.policy.flag.ttl;
+    if (!no_flag_is_out) return record.error();
+    record = Record{};
   }
   facts.record = std::move(*record);
 
@@ -273,6 +290,8 @@ GateEffects Gate::tick(std::string_view name, Instant now, const PoolFacts& fact
   const PoolPolicy& policy = pool->setup.policy;
   const PoolDecision decision = decide(facts, policy, shared);
   GateEffects effects = carry_out(facts, policy, decision, shared, pool->epoch_seen);
+  // An empty record is written down: from then on a missing one means that something was lost.
+  if (pool->recordless_since) effects.commit = true;
   if (pool->retiring) {
     effects.forget_agents.push_back(agent_);
     effects.commit = true;
@@ -334,7 +353,9 @@ void Gate::conflicted(std::string_view name, Instant now) {
 void Gate::unreachable(std::string_view name, Instant now, Timestamp shared) {
   Pool* pool = find(name);
   if (pool == nullptr) return;
-  pool->next_turn = now + turn_period(pool->setup.policy);
+  // A record that has just been missed is looked into at once, everything else waits for the next turn.
+  const bool at_once = std::exchange(pool->look_at_once, false);
+  pool->next_turn = at_once ? now : now + turn_period(pool->setup.policy);
   const PoolFacts facts = local_facts(name, now, shared);
   refresh_view(*pool, facts, decide(facts, pool->setup.policy, shared), shared);
   pool->view.shared = false;

@@ -90,6 +90,9 @@ class Gate {
   // The configured pools and those that wait for their last turn, in order of name.
   std::vector<std::string> pools() const;
   bool retiring(std::string_view pool) const;
+  // For read_plan: keys whose existence must be known before a missing or unreadable record can be taken as
+  // empty.
+  std::vector<std::string> doubtful_flags(std::string_view pool) const;
   const PoolPolicy* policy(std::string_view pool) const;  // null for an unknown pool
   Instant next_turn(std::string_view pool) const;
   const PoolView* view(std::string_view pool) const;  // null for an unknown pool
@@ -124,8 +127,9 @@ class Gate {
   void look_again(std::string_view pool, Instant now);
 
   PoolFacts local_facts(std::string_view pool, Instant now, Timestamp shared) const;
-  // An error when the record is unreadable, which must not be touched then: flags may be out that we know
-  // nothing of. After a whole TTL of that, none can be any more, and it is taken as empty.
+  // An error when the record is missing or unreadable: flags may be out that it would have told of. The next
+  // read plan asks for them (doubtful_flags). When there are none, or after a whole TTL, the record is taken
+  // as empty, and written.
   Result<PoolFacts> facts(std::string_view pool, Instant now, const Reading& reading);
   GateEffects tick(std::string_view pool, Instant now, const PoolFacts& facts, Timestamp shared);
   void committed(std::string_view pool, const GateEffects& effects);
@@ -149,7 +153,8 @@ class Gate {
     bool failing = false;           // as a whole, at the last turn
     Instant failing_at{};
     Instant next_turn{};
-    std::optional<Instant> unreadable_since;
+    std::optional<Instant> recordless_since;  // the record is missing or unreadable
+    bool look_at_once = false;
     PoolView view;
     PoolCounters counters;
   };

@@ -188,6 +188,11 @@ RedisReply MemoryRedis::apply(const Command& command) {
     if (there) remove(command[1]);
     return integer_reply(there ? 1 : 0);
   }
+  if (name == "EXISTS") {
+    int64_t count = 0;
+    for (size_t i = 1; i < command.size(); ++i) count += live(command[i]) != nullptr ? 1 : 0;
+    return integer_reply(count);
+  }
   if (name == "HSET") {
     remember_field(command.at(1), command.at(2));
     touch(command[1]).hash[command[2]] = command.at(3);

@@ -1,0 +1,397 @@
+#include "tests/sim/referee.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace sluice::sim {
+namespace {
+
+// Between a decision and its commit lie the turn's limit and the network's worst delay.
+constexpr Duration kCommitSlack = 12s;
+// After a fail-over, a flush or a step of Redis's clock, until every agent has published anew.
+constexpr Duration kDisturbance = 60s;
+
+gate::Record record_of(const std::optional<std::string>& text) {
+  if (!text) return {};
+  auto record = gate::parse_record(*text);
+  return record.has_value() ? std::move(*record) : gate::Record{};
+}
+
+bool is_flagged(const gate::Entry& entry, Timestamp now) {
+  return entry.state != gate::Entry::State::kEnabled && entry.lease > now;
+}
+
+}  // namespace
+
+void Referee::fail(const std::string& what) const {
+  throw Violation(what);
+}
+
+Duration Referee::lifetime(const gate::PoolSetup& setup) const {
+  return 3 * std::max({setup.policy.interval, setup.health.down_interval, setup.timeout});
+}
+
+void Referee::on_start(size_t agent) {
+  for (auto& [key, seen] : seen_) {
+    if (std::get<0>(key) == agent) seen = Seen{.last_down = seen.last_down};
+  }
+}
+
+void Referee::on_probe(size_t agent, const std::string& pool, const std::string& target, bool good) {
+  const gate::PoolSetup* setup = world_.setup(world_.agents()[agent].generation, pool);
+  if (setup == nullptr) return;
+  Seen& seen = seen_[{agent, pool, target}];
+  seen.good_in_a_row = good ? seen.good_in_a_row + 1 : 0;
+  seen.bad_in_a_row = good ? 0 : seen.bad_in_a_row + 1;
+  if (seen.bad_in_a_row >= setup->health.fall) seen.down = true;
+  if (seen.good_in_a_row >= setup->health.rise) seen.down = false;
+  if (seen.down) seen.last_down = world_.now();
+}
+
+void Referee::on_redis_disturbed() {
+  disturbed_until_ = world_.now() + kDisturbance;
+  for (const auto& [pool, targets] : world_.pools()) on_record_damaged(pool);
+}
+
+void Referee::on_record_damaged(const std::string& pool) {
+  Duration ttl{};
+  for (size_t i = 0; i < world_.setting().generations.size(); ++i) {
+    if (const auto* setup = world_.setup(i, pool)) ttl = std::max(ttl, setup->policy.flag.ttl);
+  }
+  orphans_until_[pool] = world_.now() + ttl + kDisturbance;
+}
+
+void Referee::on_read(size_t agent, const std::string& pool, const test::RedisReply& votes) {
+  reads_[{agent, pool}] = {world_.redis().time(), votes};
+}
+
+Referee::Votes Referee::count_votes(const test::RedisReply& reply, Timestamp now,
+                                    const gate::PoolPolicy& policy, Duration fresh_for) const {
+  Votes votes;
+  for (size_t i = 0; i + 1 < reply.items.size(); i += 2) {
+    auto agent = gate::decode_votes(reply.items[i].text, reply.items[i + 1].text);
+    if (agent.has_error()) fail("an agent wrote votes that cannot be read: " + agent.error().message);
+    if (now - agent->at < policy.agent_memory) ++votes.expected;
+    if (now - agent->at < fresh_for) ++votes.fresh;
+    votes.agents.push_back(std::move(*agent));
+  }
+  return votes;
+}
+
+// The flags are exactly what the record says.
+void Referee::check_flags(const std::string& pool, const gate::Record& record) const {
+  const Timestamp now = world_.redis().time();
+  std::set<std::string> wanted;
+  for (const auto& [target, entry] : record.entries) {
+    if (entry.key.empty() || !is_flagged(entry, now)) continue;
+    wanted.insert(entry.key);
+    const auto expiry = world_.redis().expires_at(entry.key);
+    if (!expiry)
+      fail(fmt::format("{}: the record says that {} is flagged, and there is no flag", pool, target));
+    if (*expiry != entry.lease)
+      fail(fmt::format("{}: the flag of {} does not end with its lease", pool, target));
+  }
+  const auto orphans = orphans_until_.find(pool);
+  if (orphans != orphans_until_.end() && world_.now() < orphans->second) return;
+  for (const std::string& key : world_.redis().keys()) {
+    if (key.starts_with("off:" + pool + ":") && !wanted.contains(key)) {
+      fail(fmt::format("{}: there is a flag {} that the record does not know", pool, key));
+    }
+  }
+}
+
+void Referee::on_commit(size_t index, const std::string& pool,
+                        const std::optional<std::string>& before_text) {
+  const World::Agent& agent = world_.agents()[index];
+  const gate::Record before = record_of(before_text);
+  const auto text = world_.redis().get(gate::pool_keys(pool).record);
+  if (!text) return;
+  const auto parsed = gate::parse_record(*text);
+  if (parsed.has_error())
+    fail(fmt::format("{} wrote a record that cannot be read: {}", agent.name, parsed.error().message));
+  const gate::Record& after = *parsed;
+  const Timestamp now = world_.redis().time();
+  check_flags(pool, after);
+  const gate::PoolSetup* setup = world_.setup(agent.generation, pool);
+  if (setup == nullptr) return;
+
+  // The budget, worked out again: what the automation has out among the members, before and after.
+  int out_before = 0;
+  int out_after = 0;
+  for (const gate::Member& member : setup->members) {
+    const auto counts = [&](const gate::Record& record) {
+      const auto it = record.entries.find(member.target);
+      return it != record.entries.end() && is_flagged(it->second, now) && !it->second.by_operator;
+    };
+    if (counts(before)) ++out_before;
+    if (counts(after)) ++out_after;
+    const auto entry = after.entries.find(member.target);
+    if (member.carries_the_flags && entry != after.entries.end() && is_flagged(entry->second, now)) {
+      fail(fmt::format("{}: {} carries the flags and is flagged itself", pool, member.target));
+    }
+  }
+  const int size = static_cast<int>(setup->members.size());
+  const int allowed =
+      std::min(size * setup->policy.max_disabled_percent / 100, size - setup->policy.min_available);
+  if (out_after > out_before && out_after > allowed) {
+    fail(fmt::format("{}: {} disables more than the budget: {} of {}, allowed are {}", pool, agent.name,
+                     out_after, size, allowed));
+  }
+  if (out_after > out_before + 1) fail(fmt::format("{}: {} disables two at a time", pool, agent.name));
+
+  bool changed = false;
+  for (const auto& [target, entry] : after.entries) {
+    const auto old = before.entries.find(target);
+    const bool was_flagged = old != before.entries.end() && is_flagged(old->second, now);
+    if (!is_flagged(entry, now)) {
+      if (was_flagged) changed = true;
+      continue;
+    }
+    if (entry.lease > now + to_ms(setup->policy.flag.ttl) + 50ms && !disturbed()) {
+      fail(fmt::format("{}: the lease of {} is longer than the TTL", pool, target));
+    }
+    if (!was_flagged || old->second.since != entry.since) changed = true;
+    if (entry.by_operator) continue;
+    const bool disabled_now = entry.state == gate::Entry::State::kDisabled &&
+                              (!was_flagged || old->second.since != entry.since || old->second.by_operator);
+    if (disabled_now) {
+      check_disabling(index, pool, target, entry, before);
+    } else if (was_flagged && entry.lease > old->second.lease) {
+      check_evidence(index, pool, target, true);
+    }
+  }
+  if (changed && after.epoch <= before.epoch)
+    fail(fmt::format("{}: {} changed flags under the same epoch", pool, agent.name));
+}
+
+void Referee::check_disabling(size_t index, const std::string& pool, const std::string& target,
+                              const gate::Entry& entry, const gate::Record& before) {
+  const World::Agent& agent = world_.agents()[index];
+  const gate::PoolSetup& setup = *world_.setup(agent.generation, pool);
+  if (!disturbed() && entry.since - before.last_disable < setup.policy.interval) {
+    fail(fmt::format("{}: {} disables {} within an interval of the one before", pool, agent.name, target));
+  }
+  if (entry.until < entry.since + to_ms(setup.policy.disable_time.base)) {
+    fail(fmt::format("{}: {} is disabled for less than the least time", pool, target));
+  }
+  check_evidence(index, pool, target, false);
+  check_freeze(index, pool, target);
+}
+
+// A flag is set or prolonged: was there a quorum, and for setting it, did enough agents really see it fail?
+void Referee::check_evidence(size_t index, const std::string& pool, const std::string& target, bool renewal) {
+  if (disturbed()) return;
+  const World::Agent& agent = world_.agents()[index];
+  const gate::PoolSetup& setup = *world_.setup(agent.generation, pool);
+  const Duration fresh_for = lifetime(setup);
+  const Read& read = reads_.at({index, pool});
+  const Timestamp now = read.at;
+  if (world_.redis().time() - now > kCommitSlack)
+    fail(fmt::format("{}: {} commits what it read long ago", pool, agent.name));
+  const Votes votes = count_votes(read.votes, now, setup.policy, fresh_for);
+  const std::string what =
+      fmt::format("{}: {} {} {}", pool, agent.name, renewal ? "renews" : "disables", target);
+  if (votes.fresh * 2 <= votes.expected) {
+    fail(fmt::format("{} without a living quorum: {} of {} agents", what, votes.fresh, votes.expected));
+  }
+  const int expected =
+      setup.policy.vantages > 0 ? std::min(setup.policy.vantages, votes.expected) : votes.expected;
+  int counted = 0;
+  int down = 0;
+  for (const gate::AgentVotes& voter : votes.agents) {
+    const auto ballot = voter.ballots.find(target);
+    if (ballot == voter.ballots.end() || ballot->second.verdict == gate::Verdict::kUnknown) continue;
+    if (now - ballot->second.at >= fresh_for || now - voter.at >= fresh_for) continue;
+    ++counted;
+    if (ballot->second.verdict != gate::Verdict::kDown || voter.config != setup.config) continue;
+    // Did it see what it says?
+    const auto other = std::find_if(world_.agents().begin(), world_.agents().end(),
+                                    [&](const World::Agent& a) { return a.name == voter.agent; });
+    const auto seen = seen_.find({static_cast<size_t>(other - world_.agents().begin()), pool, target});
+    if (seen == seen_.end() || seen->second.last_down == Instant::min() ||
+        world_.now() - seen->second.last_down > fresh_for + kCommitSlack) {
+      fail(fmt::format("{}: {} says that it is down, and its probes say otherwise", what, voter.agent));
+    }
+    ++down;
+  }
+  if (counted * 2 <= expected) fail(fmt::format("{} on {} votes of {} expected", what, counted, expected));
+  if (!renewal && down * 2 <= expected) {
+    fail(fmt::format("{}, and only {} of {} expected see it fail", what, down, expected));
+  }
+}
+
+// So many failed together for so long that the freeze must have been seen by whoever decided.
+void Referee::check_freeze(size_t index, const std::string& pool, const std::string& target) {
+  if (disturbed()) return;
+  const gate::PoolSetup& setup = *world_.setup(world_.agents()[index].generation, pool);
+  const Read& read = reads_.at({index, pool});
+  const Timestamp now = read.at;
+  const Votes votes = count_votes(read.votes, now, setup.policy, lifetime(setup));
+  std::vector<Timestamp> onsets;
+  for (const gate::Member& member : setup.members) {
+    int up = 0;
+    std::vector<Timestamp> down;
+    for (const gate::AgentVotes& voter : votes.agents) {
+      const auto ballot = voter.ballots.find(member.target);
+      if (ballot == voter.ballots.end() || now - ballot->second.at >= lifetime(setup)) continue;
+      if (ballot->second.verdict == gate::Verdict::kDown) {
+        down.push_back(ballot->second.since);
+      } else {
+        ++up;
+      }
+    }
+    // Unanimous, so that neither sick agents nor a split can be the reason to see it otherwise.
+    if (up > 0 || static_cast<int>(down.size()) * 2 <= votes.expected) continue;
+    std::sort(down.begin(), down.end());
+    onsets.push_back(down[down.size() / 2]);
+  }
+  std::sort(onsets.begin(), onsets.end());
+  size_t group = 0;
+  for (const Timestamp first : onsets) {
+    group =
+        std::max(group, static_cast<size_t>(std::count_if(onsets.begin(), onsets.end(), [&](Timestamp at) {
+                   return at >= first && at - first <= setup.policy.freeze_window;
+                 })));
+  }
+  if (group >= 2 && group * 100 > static_cast<size_t>(setup.policy.freeze_percent) * setup.members.size()) {
+    fail(fmt::format("{}: {} is disabled although {} of {} members fail together", pool, target, group,
+                     setup.members.size()));
+  }
+}
+
+void Referee::on_sample() {
+  for (const auto& [pool, targets] : world_.pools()) {
+    Duration ttl{};
+    Duration vote_life{};
+    Duration interval{};
+    for (size_t i = 0; i < world_.setting().generations.size(); ++i) {
+      const gate::PoolSetup* setup = world_.setup(i, pool);
+      if (setup == nullptr) continue;
+      ttl = std::max(ttl, setup->policy.flag.ttl);
+      vote_life = std::max(vote_life, lifetime(*setup));
+      interval = std::max({interval, setup->policy.interval, setup->health.down_interval, setup->timeout});
+    }
+    // No flag outlives its lease when there is nobody left to renew it. An agent that can write keeps an
+    // operator's flag alive by itself.
+    const auto able =
+        std::count_if(world_.agents().begin(), world_.agents().end(), [&](const World::Agent& agent) {
+          return agent.running && !agent.paused && !agent.link.requests_lost && world_.redis_up();
+        });
+    Instant& possible_at = quorum_possible_at_.try_emplace(pool, world_.now()).first->second;
+    const gate::PoolSetup* any = world_.setup(0, pool);
+    test::MemoryRedis::Session session;
+    const auto reply = world_.redis().run(session, {"HGETALL", gate::pool_keys(pool).votes});
+    const Votes votes = count_votes(reply, world_.redis().time(),
+                                    any != nullptr ? any->policy : gate::PoolPolicy{}, vote_life);
+    if (static_cast<int>(able) * 2 > votes.expected && able > 0) possible_at = world_.now();
+    const Duration without = world_.now() - possible_at;
+    if (without > ttl + vote_life + kCommitSlack && able == 0 && !disturbed()) {
+      for (const std::string& key : world_.redis().keys()) {
+        if (key.starts_with("off:" + pool + ":")) {
+          fail(fmt::format("{}: {} is still set {} after the last agent that could renew it", pool, key,
+                           format_duration(without)));
+        }
+      }
+    }
+    // Whatever is wrong with Redis, probes keep their cadence.
+    for (size_t i = 0; i < world_.agents().size(); ++i) {
+      const World::Agent& agent = world_.agents()[i];
+      if (!agent.running || agent.paused || agent.gate->policy(pool) == nullptr) continue;
+      for (const auto& [name, at] : agent.last_probe) {
+        if (name.first != pool || !agent.ids.contains(name)) continue;
+        if (!agent.scheduler.contains(agent.ids.at(name))) continue;
+        if (agent.resumed_at > at || world_.now() - at <= 3 * interval + 5s) continue;
+        fail(fmt::format("{} has not probed {}/{} for {}", agent.name, pool, name.second,
+                         format_duration(world_.now() - at)));
+      }
+    }
+  }
+}
+
+Duration Referee::settling_time() const {
+  Duration longest{};
+  for (const auto& generation : world_.setting().generations) {
+    for (const gate::PoolSetup& setup : generation) {
+      const auto& policy = setup.policy;
+      const Duration see =
+          2 * (std::max(policy.interval, setup.health.down_interval) + setup.timeout) +
+          std::max(setup.health.rise, setup.health.fall) * (setup.health.fast_interval + setup.timeout);
+      const Duration act = static_cast<int>(setup.members.size()) * (policy.interval + 1s) + 4 * 15s;
+      const Duration wait =
+          std::max(policy.disable_time.max * 11 / 10, policy.flag.ttl) + policy.freeze_window;
+      longest = std::max(longest, see + act + wait + lifetime(setup) + policy.slow_start);
+    }
+  }
+  return longest + kDisturbance;
+}
+
+void Referee::check_settled(size_t generation) {
+  const Timestamp now = world_.redis().time();
+  for (const gate::PoolSetup& setup : world_.setting().generations.at(generation)) {
+    const std::string& pool = setup.policy.pool;
+    const auto text = world_.redis().get(gate::pool_keys(pool).record);
+    if (!text) fail(fmt::format("{}: there is no record after everything has settled", pool));
+    const gate::Record record = record_of(text);
+    check_flags(pool, record);
+    std::vector<std::string> dead;
+    std::vector<std::string> flagged;
+    for (const gate::Member& member : setup.members) {
+      const Target& target = world_.target(pool, member.target);
+      const bool is_dead = target.state == TargetState::kRefuses || target.state == TargetState::kHangs;
+      const bool steady = is_dead || target.state == TargetState::kUp;
+      const auto entry = record.entries.find(member.target);
+      const bool is_out = entry != record.entries.end() &&
+                          entry->second.state == gate::Entry::State::kDisabled && entry->second.lease > now;
+      if (is_dead) dead.push_back(member.target);
+      if (is_out) flagged.push_back(member.target);
+      if (steady && is_out && !is_dead) {
+        fail(fmt::format("{}: {} is well and still disabled: {}", pool, member.target,
+                         entry->second.evidence));
+      }
+      for (const World::Agent& agent : world_.agents()) {
+        const gate::PoolView* view = agent.gate->view(pool);
+        if (view == nullptr || !view->shared) fail(fmt::format("{} has no view of {}", agent.name, pool));
+        for (const gate::TargetView& seen : view->targets) {
+          if (seen.target != member.target || !steady) continue;
+          const gate::Verdict truth = is_dead ? gate::Verdict::kDown : gate::Verdict::kUp;
+          if (seen.fleet != truth) {
+            fail(fmt::format("{} believes that {}/{} is {}: {}", agent.name, pool, member.target,
+                             to_string(seen.fleet), seen.evidence));
+          }
+        }
+      }
+      size_t vantages = 0;
+      for (const World::Agent& agent : world_.agents())
+        vantages += agent.gate->probes(pool, member.target) ? 1 : 0;
+      const size_t wanted = setup.policy.vantages == 0 ? world_.agents().size()
+                                                       : std::min(world_.agents().size(),
+                                                                  static_cast<size_t>(setup.policy.vantages));
+      if (vantages != wanted) {
+        fail(
+            fmt::format("{}/{} is probed by {} agents instead of {}", pool, member.target, vantages, wanted));
+      }
+    }
+    const auto size = static_cast<int>(setup.members.size());
+    const int allowed = std::max(
+        0, std::min(size * setup.policy.max_disabled_percent / 100, size - setup.policy.min_available));
+    if (static_cast<int>(flagged.size()) > allowed)
+      fail(fmt::format("{}: more are disabled than allowed", pool));
+    const bool store_is_dead =
+        std::any_of(setup.members.begin(), setup.members.end(), [&](const gate::Member& member) {
+          return member.carries_the_flags && std::count(dead.begin(), dead.end(), member.target) > 0;
+        });
+    const bool may_freeze =
+        dead.size() >= 2 && static_cast<int>(dead.size()) * 100 > setup.policy.freeze_percent * size;
+    if (static_cast<int>(dead.size()) <= allowed && !may_freeze && !store_is_dead &&
+        flagged.size() < dead.size()) {
+      for (const std::string& target : dead) {
+        if (std::count(flagged.begin(), flagged.end(), target) == 0) {
+          fail(fmt::format("{}: {} is dead for all, there is room, and it is not disabled", pool, target));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,569 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "tests/sim/referee.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr Timestamp kUnixStart = from_unix_ms(1'700'000'000'000);
+// What the driver of a real agent keeps to as well: a turn that takes longer is given up, its decision with
+// it.
+constexpr Duration kCommandTimeout = 2s;
+constexpr size_t kTraceLines = 400;
+constexpr Duration kSample = 5s;
+
+using test::MemoryRedis;
+using test::RedisReply;
+
+std::vector<std::pair<std::string, std::string>> pairs(const RedisReply& reply) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (size_t i = 0; i + 1 < reply.items.size(); i += 2)
+    out.emplace_back(reply.items[i].text, reply.items[i + 1].text);
+  return out;
+}
+
+gate::Reading reading_of(const std::vector<RedisReply>& replies, bool flags_counted) {
+  const size_t first = replies.size() - 4;
+  gate::Reading out;
+  const auto& time = replies[first].items;
+  out.time = from_unix_ms(std::stoll(time[0].text) * 1000 + std::stoll(time[1].text) / 1000);
+  if (!replies[first + 1].is_nil()) out.record = replies[first + 1].text;
+  out.votes = pairs(replies[first + 2]);
+  out.overrides = pairs(replies[first + 3]);
+  if (flags_counted) out.flags_out = replies[first - 1].integer;
+  return out;
+}
+
+schedule::Pace pace_of(gate::Attention attention) {
+  switch (attention) {
+    case gate::Attention::kFast:
+      return schedule::Pace::kFast;
+    case gate::Attention::kSlow:
+      return schedule::Pace::kSlow;
+    case gate::Attention::kNormal:
+      break;
+  }
+  return schedule::Pace::kNormal;
+}
+
+}  // namespace
+
+std::string_view to_string(TargetState state) {
+  switch (state) {
+    case TargetState::kUp:
+      return "up";
+    case TargetState::kRefuses:
+      return "refuses";
+    case TargetState::kHangs:
+      return "hangs";
+    case TargetState::kSlow:
+      return "slow";
+    case TargetState::kFlaps:
+      break;
+  }
+  return "flaps";
+}
+
+bool Target::answers(Instant now) const {
+  switch (state) {
+    case TargetState::kUp:
+    case TargetState::kSlow:
+      return true;
+    case TargetState::kFlaps:
+      return (now - since) / flap_period % 2 == 0;
+    case TargetState::kRefuses:
+    case TargetState::kHangs:
+      break;
+  }
+  return false;
+}
+
+void Counts::add(const Counts& other) {
+  events += other.events;
+  probes += other.probes;
+  turns += other.turns;
+  commits += other.commits;
+  conflicts += other.conflicts;
+  unreachable += other.unreachable;
+  decisions += other.decisions;
+  for (const auto& [name, count] : other.faults) faults[name] += count;
+}
+
+World::World(Setting setting, uint64_t seed) : setting_(std::move(setting)), random_(seed) {
+  referee_ = std::make_unique<Referee>(*this);
+  for (const auto& generation : setting_.generations) {
+    for (const gate::PoolSetup& pool : generation) {
+      std::vector<Target>& targets = pools_[pool.policy.pool];
+      for (const gate::Member& member : pool.members) {
+        const bool known = std::any_of(targets.begin(), targets.end(),
+                                       [&](const Target& t) { return t.name == member.target; });
+        if (!known)
+          targets.push_back(
+              {.name = member.target, .state = TargetState::kUp, .since = now_, .flap_period = 20s});
+      }
+    }
+  }
+  agents_.resize(static_cast<size_t>(setting_.agents));
+  for (size_t i = 0; i < agents_.size(); ++i) {
+    Agent& agent = agents_[i];
+    agent.name = fmt::format("n{}", i);
+    agent.zone = fmt::format("z{}", i % static_cast<size_t>(setting_.zones));
+    agent.clock_base = random_.between(0s, 1000000s);
+    agent.clock_ppm = static_cast<int>(random_.below(401)) - 200;
+  }
+  redis_.set_time(redis_time());
+  for (size_t i = 0; i < agents_.size(); ++i) {
+    schedule_event(now_ + random_.between(0s, 3s), [this, i] { start(i); });
+  }
+  schedule_event(now_ + kSample, [this] { sample(); });
+}
+
+World::~World() = default;
+
+void World::sample() {
+  referee_->on_sample();
+  schedule_event(now_ + kSample, [this] { sample(); });
+}
+
+Timestamp World::redis_time() const {
+  return kUnixStart + std::chrono::floor<std::chrono::milliseconds>(now_.time_since_epoch() + redis_offset_);
+}
+
+const Target& World::target(const std::string& pool, const std::string& name) const {
+  for (const Target& target : pools_.at(pool)) {
+    if (target.name == name) return target;
+  }
+  throw std::invalid_argument("no target " + name + " in pool " + pool);
+}
+
+const gate::PoolSetup* World::setup(size_t generation, const std::string& pool) const {
+  for (const gate::PoolSetup& setup : setting_.generations.at(generation)) {
+    if (setup.policy.pool == pool) return &setup;
+  }
+  return nullptr;
+}
+
+void World::say_trace(std::string line) {
+  line =
+      fmt::format("[{:>10} #{}] {}", format_duration(now_.time_since_epoch() - 1000s), counts_.events, line);
+  if (verbose) fmt::print("{}\n", line);
+  trace_.push_back(std::move(line));
+  if (trace_.size() > kTraceLines) trace_.pop_front();
+}
+
+void World::note_fault(const std::string& name, const std::string& detail) {
+  ++counts_.faults[name];
+  say_trace(fmt::format("FAULT {} {}", name, detail));
+}
+
+void World::schedule_event(Instant at, std::function<void()> what) {
+  events_.push({at, next_order_++, std::make_shared<std::function<void()>>(std::move(what))});
+}
+
+void World::run_for(Duration time) {
+  const Instant end = now_ + time;
+  while (!events_.empty() && events_.top().at <= end) {
+    const Event event = events_.top();
+    events_.pop();
+    now_ = std::max(now_, event.at);
+    redis_.set_time(redis_time());
+    ++counts_.events;
+    (*event.what)();
+  }
+  now_ = end;
+  redis_.set_time(redis_time());
+}
+
+// Agents
+// -----------------------------------------------------------------------------------------------------------
+
+Instant World::local(const Agent& agent) const {
+  const Duration passed = now_.time_since_epoch();
+  return Instant(agent.clock_base + passed + passed / 1'000'000 * agent.clock_ppm);
+}
+
+Instant World::global(const Agent& agent, Instant at) const {
+  const Duration left = at - local(agent);
+  // Rounded up, so that waking there finds the time come.
+  return now_ + left - left / 1'000'000 * agent.clock_ppm + 1us;
+}
+
+void World::on_agent(size_t index, uint64_t life, std::function<void()> what) {
+  Agent& agent = agents_[index];
+  if (!agent.running || agent.life != life) return;
+  if (agent.paused) {
+    agent.backlog.push_back([this, index, life, what = std::move(what)] { on_agent(index, life, what); });
+    return;
+  }
+  what();
+  look(index);
+}
+
+void World::start(size_t index) {
+  Agent& agent = agents_[index];
+  if (agent.running) return;
+  agent.running = true;
+  agent.paused = false;
+  ++agent.life;
+  agent.resumed_at = now_;
+  agent.gate = std::make_unique<gate::Gate>(agent.name, agent.zone);
+  agent.scheduler = {};
+  agent.clock = {};
+  agent.targets.clear();
+  agent.ids.clear();
+  agent.turning.clear();
+  agent.backlog.clear();
+  agent.last_probe.clear();
+  agent.wake_at = Instant::max();
+  referee_->on_start(index);
+  say_trace(agent.name + " starts");
+  configure(agent);
+  look(index);
+}
+
+void World::kill(size_t index) {
+  Agent& agent = agents_[index];
+  if (!agent.running) return;
+  agent.running = false;
+  say_trace(agent.name + " is killed");
+}
+
+void World::stop(size_t index) {
+  Agent& agent = agents_[index];
+  if (!agent.running) return;
+  if (!agent.paused) {
+    for (const std::string& pool : agent.gate->pools()) {
+      send(index, pool, std::make_shared<MemoryRedis::Session>(),
+           gate::leave_plan(gate::pool_keys(pool), agent.name), [](const Replies&) {});
+    }
+  }
+  agent.running = false;
+  say_trace(agent.name + " stops");
+}
+
+void World::pause(size_t index) {
+  if (!agents_[index].running) return;
+  agents_[index].paused = true;
+  say_trace(agents_[index].name + " is paused");
+}
+
+void World::resume(size_t index) {
+  Agent& agent = agents_[index];
+  if (!agent.running || !agent.paused) return;
+  agent.paused = false;
+  agent.resumed_at = now_;
+  say_trace(agent.name + " goes on");
+  std::deque<std::function<void()>> backlog = std::exchange(agent.backlog, {});
+  for (const auto& what : backlog) what();
+  look(index);
+}
+
+void World::reload(size_t index, size_t generation) {
+  Agent& agent = agents_[index];
+  agent.generation = generation;
+  if (!agent.running) return;
+  on_agent(index, agent.life, [this, index] {
+    say_trace(fmt::format("{} loads configuration {}", agents_[index].name, agents_[index].generation));
+    configure(agents_[index]);
+  });
+}
+
+void World::configure(Agent& agent) {
+  agent.gate->configure(local(agent), setting_.generations.at(agent.generation));
+  assign(agent);
+  agent.resumed_at = now_;
+}
+
+// Brings the scheduler in line with the configuration and the place of this agent in the fleet.
+void World::assign(Agent& agent) {
+  agent.assignments_seen = agent.gate->assignments();
+  const Instant now = local(agent);
+  std::set<std::pair<std::string, std::string>> wanted;
+  for (const gate::PoolSetup& setup : setting_.generations.at(agent.generation)) {
+    const std::string& pool = setup.policy.pool;
+    for (const gate::Member& member : setup.members) {
+      if (!agent.gate->probes(pool, member.target)) continue;
+      const auto name = std::pair(pool, member.target);
+      wanted.insert(name);
+      const auto id = agent.ids.emplace(name, static_cast<schedule::TargetId>(agent.ids.size())).first;
+      const bool was_probing = agent.scheduler.contains(id->second);
+      agent.targets[id->second] = name;
+      Duration shift{};
+      if (agent.clock.known()) shift = agent.gate->phase_shift(pool, member.target, now, agent.clock.at(now));
+      agent.scheduler.set_target(id->second,
+                                 {.key = pool + "/" + member.target,
+                                  .interval = setup.policy.interval,
+                                  .timeout = setup.timeout,
+                                  .fast_interval = setup.health.fast_interval,
+                                  .slow_interval = setup.health.down_interval,
+                                  .phase_shift = shift / Duration(100ms) * Duration(100ms)},
+                                 now);
+      if (!was_probing) {
+        agent.last_probe.erase(name);
+        agent.scheduler.set_pace(id->second, schedule::Pace::kFast, now);
+      }
+    }
+  }
+  for (const auto& [name, id] : agent.ids) {
+    if (!wanted.contains(name)) agent.scheduler.remove_target(id);
+  }
+}
+
+void World::look(size_t index) {
+  Agent& agent = agents_[index];
+  if (!agent.running || agent.paused) return;
+  const Instant now = local(agent);
+  if (agent.gate->assignments() != agent.assignments_seen) assign(agent);
+  for (const schedule::Due& due : agent.scheduler.due(now)) begin_probe(index, due);
+  for (const std::string& pool : agent.gate->pools()) {
+    if (agent.gate->next_turn(pool) <= now && !agent.turning.contains(pool)) begin_turn(index, pool);
+  }
+  plan_wake(index);
+}
+
+void World::plan_wake(size_t index) {
+  Agent& agent = agents_[index];
+  Instant next = agent.scheduler.next_due();
+  for (const std::string& pool : agent.gate->pools()) {
+    if (!agent.turning.contains(pool)) next = std::min(next, agent.gate->next_turn(pool));
+  }
+  if (next == Instant::max()) return;
+  const Instant wake_at = std::max(now_ + 1us, global(agent, next));
+  if (agent.wake_at > now_ && agent.wake_at <= wake_at) return;
+  agent.wake_at = wake_at;
+  schedule_event(wake_at, [this, index, life = agent.life] { on_agent(index, life, [] {}); });
+}
+
+// Probes
+// -----------------------------------------------------------------------------------------------------------
+
+void World::begin_probe(size_t index, const schedule::Due& due) {
+  Agent& agent = agents_[index];
+  ++counts_.probes;
+  const auto& [pool, name] = agent.targets.at(due.id);
+  const Target& target = this->target(pool, name);
+  const Duration timeout = std::max(due.deadline - local(agent), Duration(1ms));
+  const bool reachable = !agent.sick && !agent.cut_from.contains({pool, name});
+  bool good = reachable && target.answers(now_);
+  Duration takes = random_.between(1ms, 40ms);
+  if (target.state == TargetState::kSlow) takes = random_.between(timeout / 2, timeout + timeout / 4);
+  if (target.state == TargetState::kHangs || (!reachable && random_.below(2) == 0)) takes = timeout;
+  if (takes >= timeout) {
+    takes = timeout;
+    good = false;
+  }
+  schedule_event(now_ + takes, [this, index, life = agent.life, id = due.id, good] {
+    on_agent(index, life, [this, index, id, good] { end_probe(index, id, good); });
+  });
+}
+
+void World::end_probe(size_t index, schedule::TargetId id, bool good) {
+  Agent& agent = agents_[index];
+  const Instant now = local(agent);
+  const auto [pool, target] = agent.targets.at(id);
+  agent.scheduler.finished(id, now);
+  if (!agent.gate->probes(pool, target) || agent.gate->policy(pool) == nullptr) return;
+  agent.last_probe[{pool, target}] = now_;
+  referee_->on_probe(index, pool, target, good);
+  const gate::Seen seen = agent.gate->observe(now, pool, target, good, good ? "ok" : "connect_refused");
+  agent.scheduler.set_pace(id, pace_of(seen.attention), now);
+}
+
+// Turns
+// ------------------------------------------------------------------------------------------------------------
+
+void World::send(size_t index, const std::string& pool, std::shared_ptr<MemoryRedis::Session> session,
+                 gate::Commands commands, std::function<void(Replies)> then) {
+  Agent& agent = agents_[index];
+  const uint64_t life = agent.life;
+  const auto answered = std::make_shared<bool>(false);
+  const auto answer = [this, index, life, answered, then](Replies replies) {
+    on_agent(index, life, [answered, then, replies = std::move(replies)] {
+      if (std::exchange(*answered, true)) return;
+      then(replies);
+    });
+  };
+  schedule_event(now_ + kCommandTimeout, [answer] { answer(std::nullopt); });
+  const auto lost = [&] { return static_cast<int>(random_.below(100)) < agent.link.loss_percent; };
+  if (agent.link.requests_lost || lost()) return;
+  const bool reply_lost = lost();
+  const Duration there = random_.between(100us, agent.link.delay_max);
+  const Duration back = random_.between(100us, agent.link.delay_max);
+  schedule_event(now_ + there,
+                 [this, index, pool, session, commands = std::move(commands), answer, reply_lost, back] {
+                   if (!redis_up_) return;
+                   const auto replies = execute(pool, index, *session, commands);
+                   // A partition that began meanwhile keeps the answer back.
+                   if (reply_lost || agents_[index].link.replies_lost) return;
+                   schedule_event(now_ + back, [answer, replies] { answer(replies); });
+                 });
+}
+
+std::vector<RedisReply> World::execute(const std::string& pool, size_t index, MemoryRedis::Session& session,
+                                       const gate::Commands& commands) {
+  const auto before = redis_.get(gate::pool_keys(pool).record);
+  auto replies = redis_.run_all(session, commands);
+  redis_.published.clear();
+  // The votes are the last but one answer of a read plan.
+  if (commands.back().front() == "HGETALL") referee_->on_read(index, pool, replies[replies.size() - 2]);
+  for (const RedisReply& reply : replies) {
+    if (reply.kind == RedisReply::Kind::kError) throw Violation("Redis does not understand: " + reply.text);
+  }
+  if (commands.back().front() == "EXEC" && !replies.back().is_nil()) {
+    ++counts_.commits;
+    referee_->on_commit(index, pool, before);
+  }
+  return replies;
+}
+
+void World::begin_turn(size_t index, const std::string& pool) {
+  Agent& agent = agents_[index];
+  agent.turning.insert(pool);
+  ++counts_.turns;
+  const Instant asked = local(agent);
+  const auto session = std::make_shared<MemoryRedis::Session>();
+  if (!agent.clock.known()) {
+    // Nothing may be stamped before Redis has said what time it is.
+    send(index, pool, session, {{"TIME"}}, [this, index, pool, asked](const Replies& replies) {
+      Agent& self = agents_[index];
+      self.turning.erase(pool);
+      const Instant now = local(self);
+      if (!replies) {
+        ++counts_.unreachable;
+        self.gate->unreachable(pool, now, self.clock.at(now));
+        return;
+      }
+      const auto& time = replies->front().items;
+      self.clock.learn(asked, now,
+                       from_unix_ms(std::stoll(time[0].text) * 1000 + std::stoll(time[1].text) / 1000));
+    });
+    return;
+  }
+  const gate::AgentVotes own = agent.gate->own_votes(pool, asked, agent.clock.at(asked));
+  const bool publishes = !agent.gate->retiring(pool);
+  const gate::PoolKeys keys = gate::pool_keys(pool);
+  const std::vector<std::string> doubtful = agent.gate->doubtful_flags(pool);
+  send(index, pool, session, gate::read_plan(keys, publishes ? &own : nullptr, doubtful),
+       [this, index, pool, asked, session, counted = !doubtful.empty()](const Replies& replies) {
+         Agent& self = agents_[index];
+         const Instant now = local(self);
+         if (!replies) {
+           ++counts_.unreachable;
+           self.turning.erase(pool);
+           self.gate->unreachable(pool, now, self.clock.at(now));
+           return;
+         }
+         decide(index, pool, asked, session, reading_of(*replies, counted));
+       });
+}
+
+void World::decide(size_t index, const std::string& pool, Instant asked,
+                   const std::shared_ptr<MemoryRedis::Session>& session, const gate::Reading& reading) {
+  Agent& agent = agents_[index];
+  const Instant now = local(agent);
+  agent.clock.learn(asked, now, reading.time);
+  const auto facts = agent.gate->facts(pool, now, reading);
+  // An agent that was stopped in the middle must not act on what it knew before.
+  if (facts.has_error() || now - asked > kCommandTimeout) {
+    agent.turning.erase(pool);
+    agent.gate->unreachable(pool, now, agent.clock.at(now));
+    return;
+  }
+  const gate::GateEffects effects = agent.gate->tick(pool, now, *facts, reading.time);
+  ++counts_.decisions;
+  for (const gate::GateEvent& event : effects.events) {
+    say_trace(fmt::format("{} wants to {} {}/{}: {}", agent.name, to_string(event.action), pool, event.target,
+                          event.evidence));
+  }
+  if (!effects.commit) {
+    agent.turning.erase(pool);
+    return;
+  }
+  send(index, pool, session, gate::commit_plan(gate::pool_keys(pool), effects),
+       [this, index, pool, effects](const Replies& outcome) {
+         Agent& self = agents_[index];
+         const Instant then = local(self);
+         self.turning.erase(pool);
+         if (!outcome) {
+           ++counts_.unreachable;
+           self.gate->unreachable(pool, then, self.clock.at(then));
+         } else if (outcome->back().is_nil()) {
+           ++counts_.conflicts;
+           self.gate->conflicted(pool, then);
+         } else {
+           self.gate->committed(pool, effects);
+         }
+       });
+}
+
+// The world's troubles
+// ---------------------------------------------------------------------------------------------
+
+void World::set_target(const std::string& pool, const std::string& name, TargetState state,
+                       Duration flap_period) {
+  for (Target& target : pools_.at(pool)) {
+    if (target.name != name) continue;
+    target.state = state;
+    target.since = now_;
+    target.flap_period = flap_period;
+    say_trace(fmt::format("{}/{} {}", pool, name, to_string(state)));
+    return;
+  }
+  throw std::invalid_argument("no target " + name + " in pool " + pool);
+}
+
+void World::say(const std::string& pool, const gate::Override& word) {
+  MemoryRedis::Session session;
+  if (!redis_up_) return;
+  redis_.run_all(session, gate::override_plan(gate::pool_keys(pool), word));
+  say_trace(fmt::format("operator: {} {}/{}", to_string(word.action), pool, word.target));
+}
+
+void World::unsay(const std::string& pool, const std::string& target) {
+  MemoryRedis::Session session;
+  if (!redis_up_) return;
+  redis_.run_all(session, gate::withdraw_plan(gate::pool_keys(pool), target, "operator", redis_time()));
+}
+
+void World::set_redis_up(bool up) {
+  redis_up_ = up;
+  say_trace(up ? "redis is back" : "redis is down");
+}
+
+void World::fail_over(Duration lost, Duration clock_difference) {
+  redis_.lose_writes_after(redis_.time() - to_ms(lost));
+  redis_offset_ += clock_difference;
+  redis_.set_time(redis_time());
+  referee_->on_redis_disturbed();
+  say_trace("redis fails over");
+}
+
+void World::step_redis_clock(Duration by) {
+  redis_offset_ += by;
+  redis_.set_time(redis_time());
+  referee_->on_redis_disturbed();
+  say_trace(fmt::format("redis's clock steps by {} s", to_seconds(by)));
+}
+
+void World::flush_redis() {
+  for (const std::string& key : redis_.keys()) redis_.remove(key);
+  referee_->on_redis_disturbed();
+  say_trace("redis loses everything");
+}
+
+void World::damage_record(const std::string& pool) {
+  redis_.set(gate::pool_keys(pool).record, "{\"version\":1,");
+  referee_->on_record_damaged(pool);
+  say_trace("the record of " + pool + " is damaged");
+}
+
+void World::lose_record(const std::string& pool) {
+  redis_.remove(gate::pool_keys(pool).record);
+  referee_->on_record_damaged(pool);
+  say_trace("the record of " + pool + " is gone");
+}
+
+}  // namespace sluice::sim
