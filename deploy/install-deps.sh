@@ -14,7 +14,7 @@ build=(
   build-essential git ca-certificates clang-19 libclang-rt-19-dev mold ninja-build ccache cmake pkg-config
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev libssl-dev libc-ares-dev libhiredis-dev
   libpqxx-dev libpq-dev prometheus-cpp-dev libyaml-cpp-dev libre2-dev zlib1g-dev libfmt-dev
-  libgtest-dev libgmock-dev
+  libgtest-dev libgmock-dev libcli11-dev
 )
 demo=(
   redis-server redis-tools postgresql postgresql-client curl jq python3 python3-redis procps util-linux

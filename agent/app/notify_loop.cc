@@ -60,7 +60,7 @@ void NotifyLoop::configure(const config::Config& config) {
   const Timestamp now = edge_.clock.unix_now();
   config_ = config.alerting ? config.alerting : silent_config();
   alerts::notify::NotifierOptions options;
-  options.external_url = config.web.external_url;
+  options.external_url = config.people_url();
   options.look = config.message_look == "alertmanager" ? alerts::notify::Look::kAlertmanager
                                                        : alerts::notify::Look::kSluice;
   Mistakes mistakes;

@@ -15,7 +15,7 @@ void RuleLoop::configure(const config::Config& config) {
   rules::GroupOptions options;
   options.interval = config.global.evaluation_interval;
   options.external_labels = config.global.external_labels;
-  options.external_url = config.web.external_url;
+  options.external_url = config.people_url();
   recorded_.clear();
   for (const rules::RuleGroup& group : config.rule_groups) {
     for (const rules::Rule& rule : group.rules) {

@@ -75,11 +75,6 @@ class Loader {
     read_packs(fields);
     if (const Node* node = fields.child("alerting")) read_alerting(*node);
     fields.done();
-    if (config_.web.external_url.empty()) {
-      const std::string& address = config_.web.listen_address;
-      config_.web.external_url =
-          fmt::format("http://{}{}", config_.agent.name, address.substr(address.rfind(':')));
-    }
   }
 
  private:
@@ -418,6 +413,12 @@ std::vector<std::string_view> rule_pack_names() {
   for (const EmbeddedFile& pack : rule_pack_files())
     names.push_back(pack.name.substr(0, pack.name.find('.')));
   return names;
+}
+
+std::string Config::people_url() const {
+  if (!web.external_url.empty()) return web.external_url;
+  return fmt::format("{}://{}{}", web.access.tls ? "https" : "http", agent.name,
+                     web.listen_address.substr(web.listen_address.rfind(':')));
 }
 
 const exporters::Module& Config::module_of(const Job& job) const {

@@ -47,7 +47,7 @@ struct Agent {
 struct Web {
   std::string listen_address = ":9808";
   std::string config_file;   // TLS and basic auth, exporter-toolkit format
-  std::string external_url;  // where people reach this agent; http://<name>:<port> unless told
+  std::string external_url;  // where people reach this agent; empty: http://<name>:<port>
   net::WebConfig access;     // what config_file says
 
   bool operator==(const Web&) const = default;
@@ -112,6 +112,8 @@ struct Config {
   std::shared_ptr<const alerts::Config> alerting;  // null: alerts are shown, nobody is told
   std::string message_look = "sluice";             // or alertmanager
 
+  // Where people reach this agent, without a trailing slash.
+  std::string people_url() const;
   // The module of that name; loaded configurations never lack one that a job names.
   const exporters::Module& module_of(const Job& job) const;
   // "job/instance": identifies a target over restarts and reloads.

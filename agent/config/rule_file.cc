@@ -85,8 +85,7 @@ class RuleReader {
                           promql::place(text, outcome.error->span.begin), outcome.error->message));
     } else if (outcome.expr->type == promql::ValueType::kString ||
                outcome.expr->type == promql::ValueType::kMatrix) {
-      mistake(node->mark, fmt::format("{} is {} {}: a rule needs an instant vector or a scalar", key,
-                                      outcome.expr->type == promql::ValueType::kString ? "a" : "a",
+      mistake(node->mark, fmt::format("{} is a {}: a rule needs an instant vector or a scalar", key,
                                       promql::documented(outcome.expr->type)));
     }
     return text;
@@ -218,7 +217,7 @@ LoadedRuleFile load_rule_file(const std::string& path, std::string_view text) {
   Diagnostics diagnostics(path);
   const std::optional<Node> root = parse_yaml(text, diagnostics);
   if (root && !root->is_null()) {
-    Fields fields(*root, diagnostics, "the rule file");
+    Fields fields(*root, diagnostics, "");
     std::set<std::string> names;
     fields.each("groups", [&](const Node& node, const std::string& name) {
       RuleGroup group = read_group(path, text, node, name, diagnostics);
@@ -267,7 +266,7 @@ Mark locate_in_scalar(std::string_view text, const Node& scalar, size_t offset) 
   // other.
   const std::string& value = scalar.scalar;
   size_t v = 0;
-  while (true) {
+  while (v < value.size()) {
     while (at < text.size() && is_space(text[at])) ++at;
     if (style == '"' && at + 1 < text.size() && text[at] == '\\' &&
         (text[at + 1] == '\n' || text[at + 1] == '\r')) {
@@ -278,7 +277,7 @@ Mark locate_in_scalar(std::string_view text, const Node& scalar, size_t offset) 
       if (v == offset) break;
       ++v;
     }
-    if (v >= offset || v >= value.size() || at >= text.size()) break;
+    if (v >= offset || at >= text.size()) break;
     if (style == '"' && text[at] == '\\') {
       // \n and \t stand for the white space just skipped.
       if (at + 1 < text.size() && (text[at + 1] == 'n' || text[at + 1] == 't')) {

@@ -125,7 +125,7 @@ LoadedRuleTestFile load_rule_test_file(const std::string& path, std::string_view
   Diagnostics diagnostics(path);
   const std::optional<Node> root = parse_yaml(text, diagnostics);
   if (root && !root->is_null()) {
-    Fields fields(*root, diagnostics, "the test file");
+    Fields fields(*root, diagnostics, "");
     fields.strings("rule_files", out.file.rule_files);
     Duration interval{};
     if (fields.duration("evaluation_interval", interval) && interval > Duration::zero()) {
@@ -136,7 +136,8 @@ LoadedRuleTestFile load_rule_test_file(const std::string& path, std::string_view
     std::set<std::string> seen;
     for (const std::string& group : out.file.group_eval_order) {
       if (!seen.insert(group).second) {
-        fields.mistake("group_eval_order", "group name repeated in evaluation order: " + group);
+        diagnostics.add(root->find("group_eval_order")->mark,
+                        "group name repeated in evaluation order: " + group);
       }
     }
     fields.each("tests", [&](const Node& test, const std::string& name) {

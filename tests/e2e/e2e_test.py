@@ -260,13 +260,11 @@ class E2e(unittest.TestCase):
             self.skipTest("skipped: cannot mount here")
         self.addCleanup(lambda: subprocess.run(["umount", "-l", state], check=True))
         agent = self.agent(state=state)
-        with open(os.path.join(state, "ballast"), "wb") as ballast:
-            try:
-                while True:
-                    ballast.write(b"x" * 512)
-                    ballast.flush()
-            except OSError:
-                pass
+        ballast = os.open(os.path.join(state, "ballast"), os.O_WRONLY | os.O_CREAT)
+        with self.assertRaises(OSError):
+            while True:
+                os.write(ballast, b"x" * 512)
+        os.close(ballast)
         self.healthy(agent)
         self.world.kill("auth1")
         see("people are told", lambda: self.told("slack", "firing", self.auth1) and self.world.messages("pagerduty", self.auth1))
@@ -296,8 +294,9 @@ class E2e(unittest.TestCase):
         agent.write("wrong.yml", wrong)
         checked = agent.sluice("check", "config", "wrong.yml")
         self.assertEqual(checked.returncode, 1)
-        self.assertIn("wrong.yml:19:1: unknown key \"wrong0\"", checked.stderr)
-        self.assertIn("and 9000 more mistakes", checked.stderr)
+        first = CONFIG.count("\n") + 1
+        self.assertTrue(checked.stderr.startswith(f"wrong.yml:{first}:1: unknown key \"wrong0\""), checked.stderr[:200])
+        self.assertTrue(checked.stderr.endswith("and 9000 more mistakes\n"), checked.stderr[-200:])
         agent.write("sluice.yml", wrong)
         self.assertEqual(request(agent.url + "/-/reload", "POST", "", timeout=60)[0], 400)
         self.assertEqual(agent.get("/-/healthy")[0], 200)

@@ -64,7 +64,7 @@ TEST(ConfigTest, reads_what_a_person_wrote_and_fills_in_the_rest) {
   EXPECT_EQ(config->module_of(job).oidc.health_path, "/health");
   EXPECT_EQ(config->agent.name, "node-7");
   EXPECT_EQ(config->agent.zone, "b");
-  EXPECT_EQ(config->web.external_url, "http://node-7:9808");
+  EXPECT_EQ(config->people_url(), "http://node-7:9808");
   EXPECT_EQ(config->global.external_labels, (Labels{{"cluster", "prod"}}));
 }
 
