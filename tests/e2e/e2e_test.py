@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The built agent against real servers: the closed loop, and the faults it must survive.
 
-    SLUICE_BINARY=build/release/sluice tests/e2e/e2e_test.py [-v] [E2e.test_...]
+    SLUICE=build/release/sluice tests/e2e/e2e_test.py [-v] [E2e.test_...]
 """
 import json
 import os

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SLUICE = os.path.abspath(os.environ.get("SLUICE_BINARY", os.path.join(ROOT, "build/dev/sluice")))
+SLUICE = os.path.abspath(os.environ.get("SLUICE", os.path.join(ROOT, "build/dev/sluice")))
 WORLD = os.path.join(ROOT, "deploy/demo/world.sh")
 
 
