@@ -168,6 +168,8 @@ class Run {
   static promql::QueryOptions query_options(const GroupState& group) {
     promql::QueryOptions options;
     options.subquery_step = group.options.interval;
+    options.samples_max = group.options.samples_max;
+    options.interrupted = group.options.interrupted;
     return options;
   }
 

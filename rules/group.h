@@ -18,6 +18,7 @@
 // Results are written into the store as they come, since later rules need them; nothing else is touched.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -43,6 +44,11 @@ struct GroupOptions {
   std::string external_url;        // where people reach the agent: in templates and generator links
   // Names that recording rules produce anywhere: that such a series is missing says nothing about lost data.
   std::set<std::string, std::less<>> recorded_names;
+  // Limits of each rule's evaluation: what it may read and hold, and a question asked now and then that ends
+  // it (with an error of the rule) when answered with true. The driver, which has the clock, can so bound the
+  // time.
+  size_t samples_max = 50'000'000;
+  std::function<bool()> interrupted;
 };
 
 enum class RuleHealth { kUnknown, kOk, kError };
