@@ -70,8 +70,8 @@ SlotId MetricsPage::add(const MetricFamily& described, const Labels& labels, std
     auto made = std::make_unique<Family>();
     made->name = described.name;
     append_family_header(made->header_text, described.name, described.type, described.help, Format::kText);
-    append_family_header(made->header_openmetrics, described.name, described.type, described.help,
-                         Format::kOpenMetrics);
+    append_family_header(made->header_openmetrics, described.name, openmetrics_type(described.type, labels),
+                         described.help, Format::kOpenMetrics);
     found = families_.emplace(made->name, std::move(made)).first;
   }
   Family& family = *found->second;

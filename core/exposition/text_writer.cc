@@ -106,6 +106,12 @@ Format negotiate(std::string_view accept) {
   return openmetrics > 0 && openmetrics >= text && openmetrics >= any ? Format::kOpenMetrics : Format::kText;
 }
 
+MetricType openmetrics_type(MetricType type, const Labels& line) {
+  if (type != MetricType::kSummary) return type;
+  const std::optional<double> quantile = parse_float(line.get("quantile"));
+  return quantile && !(*quantile >= 0 && *quantile <= 1) ? MetricType::kUnknown : type;
+}
+
 void append_family_header(std::string& out, std::string_view name, MetricType type, std::string_view help,
                           Format format) {
   std::string family;
@@ -146,7 +152,10 @@ void write(std::string& out, std::vector<ExposedFamily> families, Format format)
   for (const ExposedFamily& family : families) {
     if (family.samples.empty()) continue;
     if (current == nullptr || *current != family.name) {
-      append_family_header(out, family.name, family.type, family.help, format);
+      const MetricType type = format == Format::kOpenMetrics
+                                  ? openmetrics_type(family.type, family.samples.front().labels)
+                                  : family.type;
+      append_family_header(out, family.name, type, family.help, format);
       current = &family.name;
     }
     for (const ExposedSample& sample : family.samples) {

@@ -47,6 +47,10 @@ void write(std::string& out, std::vector<ExposedFamily> families, Format format)
 // The same for what an exporter saw.
 void write(std::string& out, std::span<const MetricPoint> points, Format format);
 
+// The type a family has in OpenMetrics, judged by its first line: redis_exporter's summaries have percents as
+// quantiles, and OpenMetrics allows 0 to 1 only, so they are `unknown` there.
+MetricType openmetrics_type(MetricType type, const Labels& line);
+
 // The pieces, for those who keep lines prepared.
 void append_family_header(std::string& out, std::string_view name, MetricType type, std::string_view help,
                           Format format);

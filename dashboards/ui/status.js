@@ -77,5 +77,40 @@ async function refresh() {
   }
 }
 
+// "#/silences/new?filter={a="b"}": what "Silence" links in messages lead to.
+function parseMatchers(text) {
+  const matchers = [];
+  const pattern = /([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*")/g;
+  for (const [, name, op, value] of text.matchAll(pattern)) {
+    matchers.push({ name, value: JSON.parse(value), isRegex: op.endsWith("~"), isEqual: op.startsWith("=") });
+  }
+  return matchers;
+}
+
+async function addSilence(event) {
+  event.preventDefault();
+  const fields = event.target.elements;
+  const now = Date.now();
+  const matchers = parseMatchers(fields.matchers.value);
+  if (matchers.length === 0) {
+    $("silence-answer").textContent = 'write matchers as name="value"';
+    return;
+  }
+  const response = await fetch("/api/v2/silences", {
+    method: "POST", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ matchers, startsAt: new Date(now).toISOString(), endsAt: new Date(now + fields.hours.value * 3600e3).toISOString(),
+                           createdBy: fields.author.value, comment: fields.comment.value }) });
+  $("silence-answer").textContent = response.ok ? `silenced: ${(await response.json()).silenceID}` : await response.text();
+}
+
+function route() {
+  const [path, query = ""] = location.hash.slice(1).split("?");
+  $("silence").hidden = path !== "/silences/new";
+  if (!$("silence").hidden) $("silence-form").elements.matchers.value = new URLSearchParams(query).get("filter") || "";
+}
+
+$("silence-form").addEventListener("submit", addSilence);
+addEventListener("hashchange", route);
+route();
 refresh();
 setInterval(refresh, 3000);

@@ -42,6 +42,20 @@ TEST(TextWriterTest, writes_openmetrics_with_seconds_and_an_end) {
   EXPECT_EQ(out, "# TYPE a counter\na_total 1 1.500\na_total{x=\"1\"} 2 -0.250\n# EOF\n");
 }
 
+TEST(TextWriterTest, percents_as_quantiles_make_an_unknown_family_in_openmetrics) {
+  const auto lines = [](std::string quantile, Format format) {
+    std::string out;
+    write(
+        out,
+        std::vector<ExposedFamily>{{"s", MetricType::kSummary, "", {{"", {{"quantile", quantile}}, 1, {}}}}},
+        format);
+    return out.substr(0, out.find('\n'));
+  };
+  EXPECT_EQ(lines("99", Format::kOpenMetrics), "# TYPE s unknown");
+  EXPECT_EQ(lines("0.99", Format::kOpenMetrics), "# TYPE s summary");
+  EXPECT_EQ(lines("99", Format::kText), "# TYPE s summary");
+}
+
 TEST(TextWriterTest, groups_points_by_family) {
   static constexpr MetricFamily kUp{"up", MetricType::kGauge, "Up."},
       kDown{"down", MetricType::kGauge, "Down."};
