@@ -45,9 +45,10 @@ if [[ $build == yes ]]; then
 fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sluice-demo.XXXXXX")
-agent=''
+agent='' viewer=''
 leave() {
   trap '' INT TERM HUP
+  if [[ $viewer ]]; then kill "$viewer" 2>/dev/null || true; fi
   if [[ $agent ]]; then
     kill -TERM "$agent" 2>/dev/null || true
     wait "$agent" 2>/dev/null || true
@@ -160,5 +161,9 @@ cat <<EOF
 
 What Slack and PagerDuty get:
 EOF
-tail -n +1 -f "$dir/receiver.log" --pid="$agent" || true
+# In the background, because bash answers a signal only between two commands in the foreground.
+tail -n +1 -f "$dir/receiver.log" &
+viewer=$!
+wait "$agent" || true
+agent=''
 give_up "the agent stopped"

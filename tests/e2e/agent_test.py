@@ -126,7 +126,7 @@ class AgentTest(unittest.TestCase):
         eventually(lambda: not self.world.redis.exists(self.flag), "the flag lapsed", patience_s=10)
 
     def test_the_budget_keeps_the_last_server_in(self):
-        self.start()
+        agent = self.start()
         self.world.kill("auth1")
         self.world.kill("auth2")
         both = [self.flag, f"auth_server:disabled:{self.world.env['AUTH_SERVER_2']}"]
@@ -135,6 +135,7 @@ class AgentTest(unittest.TestCase):
         while time.monotonic() < until:
             self.assertLessEqual(self.world.redis.exists(*both), 1)
             time.sleep(0.05)
+        self.assertEqual(set(agent.series("probe_success", job="auth").values()), {0.0}, "the agent knows")
 
     def test_sigterm_ends_it_within_five_seconds(self):
         agent = self.start()
