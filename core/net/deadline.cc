@@ -68,8 +68,7 @@ bool Deadline::expired() const {
 Fault Deadline::judge(Fault own, FaultKind timeout) const {
   // Only what our own close can have caused is blamed on the deadline: a reset that arrives in the last
   // moment is a reset.
-  const bool ours = own.kind == FaultKind::kClosed || own.kind == FaultKind::kConnectTimeout;
-  if (!ours || !expired()) return own;
+  if (own.kind != FaultKind::kClosed || !expired()) return own;
   const char* what = timeout == FaultKind::kConnectTimeout ? "no connection in time"
                      : timeout == FaultKind::kTlsTimeout   ? "the TLS handshake did not end in time"
                                                            : "no answer in time";

@@ -23,7 +23,7 @@ constexpr int kWaitingMax = 16;
 constexpr size_t kRememberedMax = 128;
 constexpr size_t kAuthorizationBytesMax = 1024;
 // Some hash to compare with when the user does not exist; nobody knows its password.
-constexpr const char* kNobody = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
+constexpr const char* kNobody = "$2y$10$QOauhQNbBCuQDKes6eFzPe37oKQ3VwEOIwMUVnbwJ.mpAg.tSD0w6";
 
 bool matches(const std::string& password, const std::string& hash) {
   const auto work = std::make_unique<crypt_data>();  // 32 KiB
