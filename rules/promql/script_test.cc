@@ -99,6 +99,7 @@ struct Load {
   std::vector<SeriesNotation> series;
   int64_t step_ms = 0;
   bool with_histograms = false;  // load_with_nhcb makes native histograms of classic ones
+  bool with_starts = false;      // start timestamps, on lines `metric@st ...`: an experimental feature
 };
 
 struct Clear {};
@@ -150,8 +151,11 @@ class ScriptReader {
     const Result<int64_t> step = milliseconds("step definition", rest);
     if (!step) return step.error();
     load.step_ms = *step;
-    std::optional<Error> error;
     for (; in_block(); ++at_) {
+      if (lines_[at_].substr(0, lines_[at_].find_first_of(" \t")).ends_with("@st")) {
+        load.with_starts = true;
+        continue;
+      }
       Result<SeriesNotation> series = parse_series(lines_[at_]);
       if (!series) return invalid(fmt::format("line {}: {}", at_ + 1, series.error().message));
       load.series.push_back(std::move(*series));
@@ -504,6 +508,7 @@ class ScriptRunner {
       } else {
         data_.clear();
         histograms_.clear();
+        starts_ = false;
         stored_ = false;
       }
     }
@@ -512,6 +517,7 @@ class ScriptRunner {
 
  private:
   void load(const Load& load) {
+    starts_ = starts_ || load.with_starts;
     for (const SeriesNotation& series : load.series) {
       std::map<int64_t, double>& samples = data_[series.labels];
       int64_t at = 0;
@@ -584,7 +590,8 @@ class ScriptRunner {
                                [&](const Matcher& matcher) { return matcher.matches(l); });
           });
     });
-    return reads_histograms ? "needs native histograms" : "";
+    if (reads_histograms) return "needs native histograms";
+    return starts_ ? "needs start timestamps" : "";
   }
 
   Failure run(const Eval& eval, const Expr& expr) {
@@ -649,6 +656,7 @@ class ScriptRunner {
   store::SampleStore store_{{.retention = std::chrono::hours(24 * 365 * 200), .series_max = 1'000'000}};
   std::map<Labels, std::map<int64_t, double>> data_;
   std::vector<Labels> histograms_;  // series that hold native histograms, which are not stored
+  bool starts_ = false;             // samples were loaded with start timestamps, which are not stored
   bool stored_ = true;
   ScriptReport report_;
 };
