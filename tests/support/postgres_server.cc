@@ -64,8 +64,23 @@ bool PostgresServer::available() {
 
 PostgresServer::PostgresServer(PostgresOptions options)
     : options_(std::move(options)), folder_(kUserName), certificates_(kUserName) {
-  const RunResult copied = run({"cp", "-a", template_folder(), data_folder()}, as_postgres());
-  SLUICE_CHECK(copied.status == 0, "cp failed: " + copied.output);
+  const std::vector<std::string> copy = {"cp", "-a", template_folder(), data_folder()};
+  const std::vector<std::string> replicate = {programs() + "/pg_basebackup",
+                                              "-h",
+                                              "127.0.0.1",
+                                              "-p",
+                                              std::to_string(options_.standby_of),
+                                              "-U",
+                                              kUserName,
+                                              "-D",
+                                              data_folder(),
+                                              "-R",
+                                              "-X",
+                                              "stream",
+                                              "-c",
+                                              "fast"};
+  const RunResult copied = run(options_.standby_of == 0 ? copy : replicate, as_postgres());
+  SLUICE_CHECK(copied.status == 0, "the data folder cannot be made: " + copied.output);
   std::string settings =
       "listen_addresses='127.0.0.1'\nunix_socket_directories=''\nfsync=off\nsynchronous_commit=off\n"
       "shared_buffers=8MB\nautovacuum=off\nmax_wal_senders=2\n";
@@ -75,6 +90,10 @@ PostgresServer::PostgresServer(PostgresOptions options)
     run({"chown", "-R", kUserName, certificates_.path()});
     settings += "ssl=on\nssl_cert_file='" + certificates_.file("server.crt") + "'\nssl_key_file='" +
                 certificates_.file("server.key") + "'\n";
+  }
+  if (options_.standby_of != 0) {
+    settings += "primary_conninfo='host=127.0.0.1 user=postgres port=" + std::to_string(options_.standby_of) +
+                "'\nwal_retrieve_retry_interval=100ms\n";
   }
   for (const std::string& line : options_.settings) settings += line + "\n";
   write_file(data_folder() + "/postgresql.auto.conf", settings);

@@ -15,6 +15,7 @@ struct PostgresOptions {
   bool tls = false;                   // certificates() then holds ca.crt and server.crt for localhost
   std::vector<std::string> settings;  // "max_connections=5"
   std::string hba;                    // lines before the default ones of pg_hba.conf
+  uint16_t standby_of = 0;            // port of a running PostgresServer to replicate; 0 for a primary
 };
 
 class PostgresServer {
@@ -56,6 +57,7 @@ class PostgresServer {
 
 }  // namespace sluice::support
 
-#define SLUICE_REQUIRE_POSTGRES()                                                                    \
-  if (!::sluice::support::PostgresServer::available()) GTEST_SKIP() << "skipped: PostgreSQL is not " \
-                                                                       "installed"
+#define SLUICE_REQUIRE_POSTGRES()                      \
+  if (!::sluice::support::PostgresServer::available()) \
+  GTEST_SKIP() << "skipped: PostgreSQL is not "        \
+                  "installed"

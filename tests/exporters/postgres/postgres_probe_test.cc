@@ -346,6 +346,48 @@ TEST_F(PostgresProberTest, a_read_only_server_fails_only_when_it_must_not_be) {
   EXPECT_EQ(value(result, "pg_up"), 1) << "it answers, after all";
 }
 
+TEST_F(PostgresProberTest, a_standby_that_has_lost_its_primary_does_not_report_a_lag_of_zero) {
+  SLUICE_REQUIRE_POSTGRES();
+  PostgresServer primary;
+  PostgresServer standby(
+      {.auth = "trust", .tls = false, .settings = {}, .hba = "", .standby_of = primary.port()});
+  primary.sql("CREATE TABLE t AS SELECT 1");
+  PostgresModule module = plain();
+  module.statistics = true;
+  const auto p = prober(standby.port(), module);
+  ASSERT_TRUE(support::eventually([&] { return value(probe(*p), "pg_replication_lag") == 0; }));
+  const ProbeResult following = probe(*p);
+  EXPECT_THAT(following, HasReason(Reason::kOk));
+  EXPECT_EQ(value(following, "pg_replication_is_replica"), 1);
+  EXPECT_EQ(value(following, "probe_postgres_in_recovery"), 1);
+  EXPECT_EQ(value(following, "probe_postgres_read_only"), 1);
+  const auto on_primary = prober(primary.port(), module);
+  EXPECT_EQ(value(probe(*on_primary), "pg_replication_lag"), 0);
+  EXPECT_TRUE(value(probe(*on_primary), "pg_stat_replication_pg_wal_lsn_diff", "state", "streaming"));
+
+  primary.kill();
+  // All it has received is replayed, which is where the usual query says 0.
+  EXPECT_TRUE(support::eventually([&] { return value(probe(*p), "pg_replication_lag").value_or(0) > 0; }));
+  EXPECT_THAT(probe(*p), HasReason(Reason::kOk));
+  module.fail_if_read_only = true;
+  const auto strict = prober(standby.port(), module);
+  EXPECT_THAT(probe(*strict), HasReason(Reason::kSqlReadOnly));
+}
+
+TEST_F(PostgresProberTest, a_server_that_does_not_take_connections_yet_is_starting) {
+  SLUICE_REQUIRE_POSTGRES();
+  PostgresServer server;
+  server.stop();
+  // A standby without hot standby stays in this state, which others pass in a moment.
+  support::write_file(server.data_folder() + "/standby.signal", "");
+  const std::string settings = support::read_file(server.data_folder() + "/postgresql.auto.conf");
+  support::write_file(server.data_folder() + "/postgresql.auto.conf", settings + "hot_standby=off\n");
+  server.start_without_waiting();
+  const auto p = prober(server.port());
+  ASSERT_TRUE(support::eventually([&] { return probe(*p).reason != Reason::kConnectRefused; }));
+  EXPECT_THAT(probe(*p), HasReason(Reason::kSqlStarting));
+}
+
 TEST_F(PostgresProberTest, a_full_server_says_so) {
   SLUICE_REQUIRE_POSTGRES();
   PostgresServer server({.auth = "trust", .tls = false, .settings = {}, .hba = ""});
