@@ -72,26 +72,61 @@ bool whole_over(double value, int exponent, int64_t& whole) {
   return std::bit_cast<uint64_t>(decoded) == std::bit_cast<uint64_t>(value);
 }
 
+// The interval somebody configured, given a distance that was measured: 15001 ms is 15 s.
+int64_t nominal_step(int64_t distance) {
+  for (const int64_t unit : {1000, 100, 50, 10}) {
+    const int64_t rounded = sum(distance, unit / 2) / unit * unit;
+    if (rounded > 0 && std::abs(difference(distance, rounded)) <= rounded / 200) return rounded;
+  }
+  return distance;
+}
+
+// A distance of two steps is a missed sample, unless the beat was just set: then the interval has doubled.
+void set_beat(CodecState& state, int64_t distance) {
+  const int64_t step = state.step_ms;
+  const bool missed_one = !state.new_beat && distance > 0 && step > 0 && step < (int64_t{1} << 40) &&
+                          std::abs(difference(distance, 2 * step)) <= step / 16;
+  if (!missed_one) state.step_ms = nominal_step(distance);
+  state.time_ms = sum(state.time_ms, distance);
+  state.beat_ms = state.time_ms;
+  state.new_beat = true;
+}
+
+void follow_beat(CodecState& state, int64_t off) {
+  const int64_t expected = sum(state.beat_ms, state.step_ms);
+  state.time_ms = sum(expected, off);
+  state.beat_ms = sum(expected, off / 4);
+  state.step_ms = sum(state.step_ms, off / 32);
+  state.new_beat = false;
+}
+
 void put_time(CodecState& state, int64_t time_ms, BitWriter& out) {
-  const int64_t distance = difference(time_ms, state.time_ms);
-  const uint64_t off = zigzag(difference(distance, state.distance_ms));
-  const unsigned need = width_of(off);
+  const int64_t off = difference(time_ms, sum(state.beat_ms, state.step_ms));
+  const unsigned need = width_of(zigzag(off));
   if (off == 0) {
     out.put(0, 1);
-  } else if (need > 31) {
+  } else if (need > 31 || std::abs(off) > state.step_ms / 8 + 16) {
+    const int64_t distance = difference(time_ms, state.time_ms);
+    const unsigned width = width_of(zigzag(distance));
     out.put(0b111, 3);
-    out.put(static_cast<uint64_t>(distance), 64);
+    if (width > 62) {
+      out.put(63, 6);  // stands for all 64 bits
+      out.put(static_cast<uint64_t>(distance), 64);
+    } else {
+      out.put(width, 6);
+      out.put(zigzag(distance), width);
+    }
+    return set_beat(state, distance);
   } else if (need <= state.time_width && state.time_width <= need + 6u) {
     out.put(0b10, 2);
-    out.put(off, state.time_width);
+    out.put(zigzag(off), state.time_width);
   } else {
     state.time_width = static_cast<uint8_t>(need);
     out.put(0b110, 3);
     out.put(need, 5);
-    out.put(off, need);
+    out.put(zigzag(off), need);
   }
-  state.time_ms = time_ms;
-  state.distance_ms = distance;
+  follow_beat(state, off);
 }
 
 struct XorWindow {
@@ -171,7 +206,7 @@ bool put_decimal(CodecState& state, double value, unsigned xor_cost, BitWriter& 
 
 CodecState first_state(Timestamp first, const CodecState* before) {
   CodecState state;
-  state.time_ms = to_unix_ms(first);
+  state.time_ms = state.beat_ms = to_unix_ms(first);
   if (before != nullptr) state.misses = before->misses;
   return state;
 }
@@ -237,17 +272,17 @@ inline unsigned ChunkReader::take_ones(unsigned most) {
 inline void ChunkReader::read_time() {
   switch (take_ones(3)) {
     case 0:
-      break;
+      return follow_beat(state_, 0);
     case 2:
       state_.time_width = static_cast<uint8_t>(take(5));
       [[fallthrough]];
     case 1:
-      state_.distance_ms = sum(state_.distance_ms, unzigzag(take(state_.time_width)));
-      break;
+      return follow_beat(state_, unzigzag(take(state_.time_width)));
     default:
-      state_.distance_ms = static_cast<int64_t>(take(64));
+      break;
   }
-  state_.time_ms = sum(state_.time_ms, state_.distance_ms);
+  const auto width = static_cast<unsigned>(take(6));
+  set_beat(state_, width == 63 ? static_cast<int64_t>(take(64)) : unzigzag(take(width)));
 }
 
 inline void ChunkReader::read_value() {

@@ -13,11 +13,11 @@ namespace sluice::store {
 namespace {
 
 // A chunk is closed when it has this many bytes or samples, or spans so much of the retention that expiring
-// it late would matter. Larger chunks cost reading, smaller ones memory: each costs some 32 bytes beside its
-// samples.
+// it late would matter: half of it, or a quarter when it is not small. Larger chunks cost reading, smaller
+// ones memory: each costs some 40 bytes beside its samples.
 constexpr uint32_t kChunkBytesMax = 400;
+constexpr uint32_t kChunkBytesSmall = 128;
 constexpr uint32_t kChunkSamplesMax = 240;
-constexpr int kChunksOfRetentionMin = 4;
 constexpr size_t kMallocBytes = 8;  // what the allocator adds to a block
 
 // One run of samples: a head and the bits behind it in one block. The block of an open chunk grows in small
@@ -164,6 +164,11 @@ struct SampleStore::State {
   }
 
   void append(Series& target, Sample sample);
+  bool is_full(const Chunk& chunk, Timestamp next) const {
+    const auto span = next - chunk.first(), retention = to_ms(options.retention);
+    return chunk.bytes() >= kChunkBytesMax || chunk.samples() >= kChunkSamplesMax || span > Chunk::kSpanMax ||
+           span > retention / 2 || (span > retention / 4 && chunk.bytes() >= kChunkBytesSmall);
+  }
   // What the selectors' windows may see at all.
   Timestamp clamped(Timestamp after) const { return std::max(after, oldest_visible - 1ms); }
 
@@ -177,10 +182,8 @@ struct SampleStore::State {
 };
 
 void SampleStore::State::append(Series& target, Sample sample) {
-  const auto span_max = std::min(to_ms(options.retention) / kChunksOfRetentionMin, Chunk::kSpanMax);
   const Chunk* open = target.chunks.empty() ? nullptr : &target.chunks.back();
-  if (open == nullptr || open->bytes() >= kChunkBytesMax || open->samples() >= kChunkSamplesMax ||
-      sample.at - open->first() > span_max) {
+  if (open == nullptr || is_full(*open, sample.at)) {
     target.codec = first_state(sample.at, open == nullptr ? nullptr : &target.codec);
     if (open != nullptr) target.chunks.back().close();
     if (target.chunks.size() == target.chunks.capacity()) target.chunks.reserve(target.chunks.size() + 1);

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdio>
+
+#include "core/random.h"
+
 namespace sluice::store {
 namespace {
 
@@ -122,6 +127,45 @@ TEST(SampleStoreTest, reads_across_many_chunks) {
   EXPECT_THAT(out, SizeIs(500));
   EXPECT_EQ(out.front().at, at(15 * 1001));
   EXPECT_EQ(store.stats().samples, 5000u);
+}
+
+// What an HTTP prober writes: mostly constants, a third durations in whole nanoseconds with a tail, on a
+// schedule that rounds to the millisecond.
+TEST(SampleStoreTest, an_hour_of_probes_takes_two_bytes_a_sample_at_most) {
+  constexpr int kTargets = 50, kMetrics = 20, kRounds = 240;
+  SampleStore store;
+  std::vector<SeriesId> ids;
+  for (int target = 0; target < kTargets; ++target) {
+    for (int metric = 0; metric < kMetrics; ++metric) {
+      ids.push_back(
+          *store.intern({{"__name__", "probe_some_metric_" + std::to_string(metric)},
+                         {"instance", "https://auth" + std::to_string(target) + ".example.com:8443/health"},
+                         {"job", "auth"}}));
+    }
+  }
+  const size_t empty_bytes = store.stats().bytes;
+  Random random(4);
+  for (int round = 0; round < kRounds; ++round) {
+    for (int target = 0; target < kTargets; ++target) {
+      const Timestamp when =
+          at(15 * round) + std::chrono::milliseconds(target * 300) + (random.below(3) == 0 ? 1ms : 0ms);
+      for (int metric = 0; metric < kMetrics; ++metric) {
+        const double tail = random.below(20) == 0 ? 3 * random.unit() : 0;
+        const double duration = std::floor((1 + 0.15 * random.unit() + tail) * 1e6 * (1 + target)) / 1e9;
+        store.append(ids[static_cast<size_t>(target * kMetrics + metric)],
+                     {when, metric < 7 ? duration : metric % 3});
+      }
+    }
+  }
+  const StoreStats stats = store.stats();
+  const double per_sample =
+      static_cast<double>(stats.bytes - empty_bytes) / static_cast<double>(stats.samples);
+  EXPECT_LE(per_sample, 2.0);
+  // Ten times this is an hour of 10,000 series at 15 s.
+  EXPECT_LE(stats.bytes * 10, size_t{12} << 20);
+  RecordProperty("bytes_per_sample", std::to_string(per_sample));
+  std::printf("%.2f bytes a sample beside labels and index; %.2f MiB for 10,000 series\n", per_sample,
+              static_cast<double>(stats.bytes) * 10 / (1 << 20));
 }
 
 }  // namespace
