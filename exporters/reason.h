@@ -1,6 +1,7 @@
 #pragma once
-// Why a probe failed: one bounded enum, used by metrics, alerts, logs and the status page alike. A reason names the layer
-// that failed (name, connection, TLS, protocol, content), because that is the first question of whoever is called.
+// Why a probe failed: one bounded enum, used by metrics, alerts, logs and the status page alike. A reason
+// names the layer that failed (name, connection, TLS, protocol, content), because that is the first question
+// of whoever is called.
 
 #include <span>
 #include <string_view>

@@ -81,7 +81,7 @@ TestAuthority::TestAuthority(std::string folder, std::string name) : state_(std:
 TestAuthority::~TestAuthority() = default;
 
 std::string TestAuthority::ca_file() const {
-  return state_->folder + "/" + state_->name + ".pem";
+  return state_->base() + ".pem";
 }
 
 CertificateFiles TestAuthority::issue(const CertificateRequest& request) {

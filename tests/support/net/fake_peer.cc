@@ -3,7 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -113,6 +113,28 @@ asio::awaitable<void> hang(Socket& socket) {
     const auto [error, n] = co_await socket.async_read_some(asio::buffer(bytes), kUse);
     if (error) co_return;
   }
+}
+
+namespace {
+
+asio::awaitable<void> carry(Socket& from, Socket& to) {
+  char bytes[4096];
+  while (true) {
+    const auto [error, n] = co_await from.async_read_some(asio::buffer(bytes), kUse);
+    if (error) break;
+    const auto [failed, sent] = co_await asio::async_write(to, asio::buffer(bytes, n), kUse);
+    if (failed) break;
+  }
+  boost::system::error_code ignored;
+  from.close(ignored);
+  to.close(ignored);
+}
+
+}  // namespace
+
+asio::awaitable<void> relay(Socket& left, Socket& right) {
+  using namespace asio::experimental::awaitable_operators;
+  co_await (carry(left, right) && carry(right, left));
 }
 
 void reset(Socket& socket) {

@@ -49,6 +49,8 @@ boost::asio::awaitable<std::string> read_request(Socket& socket);
 boost::asio::awaitable<void> send(Socket& socket, std::string bytes);
 // Waits until the other side goes away.
 boost::asio::awaitable<void> hang(Socket& socket);
+// Carries bytes both ways until one side ends.
+boost::asio::awaitable<void> relay(Socket& left, Socket& right);
 // Closes with a reset instead of a farewell.
 void reset(Socket& socket);
 

@@ -9,8 +9,13 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/time.h"
 
 namespace sluice::support {
+
+// How late something may end in a test, on a machine that does much else at the same time. What is promised
+// is 100 ms, and it is kept with microseconds to spare where the processor is free.
+inline constexpr Duration kSlack = 1s;
 
 // Runs the loop until the operation has ended, and returns what it returned. What else runs on the loop (fake
 // peers) goes on where it was in the next call.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/check.h"
+#include "tests/support/suites.h"
 
 namespace sluice::support {
 namespace {
@@ -17,7 +18,8 @@ std::string configuration(const std::string& folder, uint16_t port, uint16_t tls
   std::string tls;
   if (!cert_file.empty()) {
     tls = fmt::format(
-        "server {{ listen 127.0.0.1:{} ssl; root {}/www; ssl_certificate {}; ssl_certificate_key "
+        "ssl_protocols TLSv1.2 TLSv1.3;\nserver {{ listen 127.0.0.1:{} ssl; root {}/www; ssl_certificate {}; "
+        "ssl_certificate_key "
         "{};\n{}\n{}\n}}\n",
         tls_port, folder, cert_file, key_file, tls_extra, locations);
   }
@@ -51,7 +53,7 @@ Nginx::Nginx(const std::string& locations, const std::string& cert_file, const s
       std::vector<std::string>{kProgram, "-p", folder_.path(), "-c", folder_.file("nginx.conf")}, options);
   const bool up =
       eventually([&] { return port_answers(port_) && (tls_port_ == 0 || port_answers(tls_port_)); });
-  SLUICE_CHECK(up, "nginx does not start");
+  SLUICE_CHECK(up, "nginx does not start: " + read_file(folder_.file("output")));
 }
 
 void Nginx::write(const std::string& name, const std::string& content) const {
