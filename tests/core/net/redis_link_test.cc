@@ -301,15 +301,17 @@ TEST_F(RedisLinkTest, a_subscription_receives_what_is_published_and_notices_sile
     EXPECT_EQ(message->payload, std::to_string(i));
     EXPECT_EQ(message->channel, i % 2 == 0 ? "a" : "b");
   }
-  // Heartbeats keep a quiet subscription alive: this message comes after several of them.
+  // Heartbeats keep a quiet subscription alive: this message comes after two of them.
   std::optional<NetResult<RedisSubscription::Message>> late;
-  asio::co_spawn(io_, (*subscription)->next(20ms),
-                 [&](std::exception_ptr bug, NetResult<RedisSubscription::Message> m) {
+  asio::co_spawn(io_, (*subscription)->next(1s),
+                 [&](std::exception_ptr bug, NetResult<RedisSubscription::Message> message) {
                    if (bug) std::rethrow_exception(bug);
-                   late.emplace(std::move(m));
+                   late.emplace(std::move(message));
                  });
-  io_.restart();
-  io_.run_for(200ms);
+  ASSERT_TRUE(support::eventually([&] {
+    const auto told = await(link.run({{"INFO", "commandstats"}}, in(5s)));
+    return told && told->at(0).text.find("cmdstat_ping:calls=2") != std::string::npos;
+  }));
   ASSERT_FALSE(late.has_value());
   ASSERT_TRUE(await(link.run({{"PUBLISH", "a", "late"}}, in(5s))));
   while (!late) io_.run_one();
