@@ -5,6 +5,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 
 #include "core/net/address.h"
 #include "core/net/http_codec.h"
@@ -58,8 +59,13 @@ Result<Url> to_url(const urls::url_view& parsed, std::string_view text) {
       return wrong("its host has spaces or control characters");
   }
   url.has_port = parsed.has_port() && !parsed.port().empty();
-  url.port = url.has_port ? parsed.port_number() : default_port(url.https());
-  if (url.has_port && url.port == 0) return wrong("its port is not a number from 1 to 65535");
+  // port_number() wraps around.
+  const auto port = parsed.port();
+  unsigned number = 0;
+  const bool whole = std::from_chars(port.data(), port.data() + port.size(), number).ec == std::errc();
+  if (url.has_port && (!whole || number == 0 || number > 65535))
+    return wrong("its port is not a number from 1 to 65535");
+  url.port = url.has_port ? static_cast<uint16_t>(number) : default_port(url.https());
   const auto path = parsed.encoded_path();
   url.target = path.empty() ? "/" : std::string(path.data(), path.size());
   if (parsed.has_query()) {
