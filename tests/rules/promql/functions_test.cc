@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "rules/promql/function_body.h"
+#include "rules/promql/vector_functions.h"
+
 namespace sluice::promql {
 namespace {
 
@@ -24,6 +27,15 @@ TEST(FunctionsTest, names_are_sorted_and_unique) {
                              [](const Function& a, const Function& b) { return a.name <= b.name; }));
   EXPECT_EQ(find_function("nope"), nullptr);
   EXPECT_EQ(find_function(""), nullptr);
+}
+
+TEST(FunctionsTest, those_of_native_histograms_alone_answer_nothing) {
+  for (const char* name :
+       {"histogram_avg", "histogram_count", "histogram_stddev", "histogram_stdvar", "histogram_sum"}) {
+    const Function* function = find_function(name);
+    ASSERT_NE(function, nullptr) << name;
+    EXPECT_EQ(std::get<VectorFunction>(function->body->shape).compute, &native_histograms_only) << name;
+  }
 }
 
 }  // namespace
