@@ -11,6 +11,7 @@
 #include "agent/config/alertmanager_file.h"
 #include "agent/config/rule_file.h"
 #include "agent/config/web_file.h"
+#include "core/exposition/lint.h"
 #include "core/exposition/parse.h"
 #include "core/file/file.h"
 
@@ -80,7 +81,9 @@ int check_web_config(const std::vector<std::string>& files) {
 int check_metrics(const CheckMetricsOptions& options) {
   const std::string text(std::istreambuf_iterator<char>(std::cin), {});
   size_t families = 0, samples = 0;
+  const auto format = options.openmetrics ? exposition::Format::kOpenMetrics : exposition::Format::kText;
   const exposition::FamilySink count = [&](exposition::ParsedFamily family) {
+    for (const std::string& habit : exposition::lint(family, format)) print_error(family.name + ": " + habit);
     ++families;
     samples += family.samples.size();
   };
