@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "rules/promql/functions.h"
 #include "rules/promql/text.h"
@@ -12,7 +13,8 @@ namespace {
 constexpr size_t kWorkBetweenLooks = 100'000;
 
 bool selects(const VectorSelector& selector, const Labels& labels) {
-  return std::all_of(selector.matchers.begin(), selector.matchers.end(),
+  // The name comes last and decides most often.
+  return std::all_of(selector.matchers.rbegin(), selector.matchers.rend(),
                      [&](const Matcher& matcher) { return matcher.matches(labels); });
 }
 
@@ -52,18 +54,17 @@ const Memo::Entry* Memo::find(const Expr& expr, const Grid& grid) const {
 }
 
 void Memo::keep(const Expr& expr, const Grid& grid, Entry entry) {
-  entry.expr = &expr;
+  for_each_node(expr, [&](const Expr& node) {
+    if (const auto* selector = node.as<VectorSelector>()) entry.reads.push_back(selector);
+  });
   entries_.insert_or_assign(Key{expr.canonical, grid}, std::move(entry));
 }
 
 void Memo::forget_readers_of(const Labels& labels) {
   std::erase_if(entries_, [&](const auto& item) {
-    bool reads = false;
-    for_each_node(*item.second.expr, [&](const Expr& node) {
-      const VectorSelector* selector = node.as<VectorSelector>();
-      reads = reads || (selector != nullptr && selects(*selector, labels));
-    });
-    return reads;
+    const auto& reads = item.second.reads;
+    return std::any_of(reads.begin(), reads.end(),
+                       [&](const auto* selector) { return selects(*selector, labels); });
   });
 }
 

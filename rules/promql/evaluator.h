@@ -25,8 +25,8 @@ class Memo {
 
   struct Entry {
     BlockPtr block;
-    std::vector<Annotation> annotations;  // places relative to the beginning of the node
-    const Expr* expr = nullptr;           // of the first use: its selectors say what the result depends on
+    std::vector<Annotation> annotations;       // places relative to the beginning of the node
+    std::vector<const VectorSelector*> reads;  // what the result depends on; of the first expression with it
   };
 
   bool wants(const Expr& expr) const {

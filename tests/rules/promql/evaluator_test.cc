@@ -65,7 +65,7 @@ TEST(EvaluatorTest, sums_keep_what_rounding_loses) {
   KahanMean mean;
   constexpr double kHuge = 1.7e308;
   for (int i = 0; i < 4; ++i) mean.add(kHuge);
-  EXPECT_EQ(mean.mean(), kHuge);
+  EXPECT_DOUBLE_EQ(mean.mean(), kHuge);
 }
 
 TEST(EvaluatorTest, almost_equal_is_relative_and_strict_about_zero) {
