@@ -21,7 +21,7 @@ struct KnownSeries {
   // Names that are made up at run time begin so: pg_settings_.
   std::vector<std::string> prefixes;
   // The values that a label can have, for labels where that is known: job, instance.
-  std::map<std::string, std::set<std::string>, std::less<>> values;
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> values;
 };
 
 // Findings in the order of the files. `known` may be null: then only duplicates are looked for. What the

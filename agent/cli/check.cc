@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/known_series.h"
 #include "agent/cli/load.h"
 #include "agent/cli/print.h"
 #include "agent/config/alertmanager_file.h"
@@ -99,6 +100,7 @@ int check_metrics(const CheckMetricsOptions& options) {
 
 int check_rules(const CheckRulesOptions& options) {
   Mistakes mistakes;
+  std::vector<rules::RuleFile> files;
   for (const std::string& file : options.files) {
     const Result<std::string> text = file::read(file);
     if (text.has_error()) {
@@ -110,7 +112,18 @@ int check_rules(const CheckRulesOptions& options) {
     for (const rules::RuleGroup& group : loaded.file.groups) rules += group.rules.size();
     if (loaded.mistakes.empty())
       print_line(fmt::format("{}: fine, {} groups, {} rules", file, loaded.file.groups.size(), rules));
+    if (loaded.mistakes.empty()) files.push_back(std::move(loaded.file));
     std::move(loaded.mistakes.begin(), loaded.mistakes.end(), std::back_inserter(mistakes));
+  }
+  std::optional<rules::KnownSeries> known;
+  if (!options.config_file.empty()) {
+    const config::Loaded loaded = load(options.config_file, "");
+    if (loaded.config) known = known_series(*loaded.config);
+    mistakes.insert(mistakes.end(), loaded.mistakes.begin(), loaded.mistakes.end());
+  }
+  // What is only probably wrong is told, and fails nothing: another agent may have the series.
+  for (const Mistake& finding : rules::lint(files, known ? &*known : nullptr)) {
+    print_error(fmt::format("{} (warning)", finding.to_string()));
   }
   print_mistakes(mistakes);
   return exit_code_of(mistakes);
