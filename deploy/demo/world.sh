@@ -160,7 +160,7 @@ npm_packages() {
   (
     flock 9 # several worlds may start at once
     if [[ -f $stamp && ! $here/package-lock.json -nt $stamp ]]; then exit; fi
-    cd "$here" && npm ci --silent --ignore-scripts && touch "$stamp"
+    cd "$here" && npm ci --loglevel=error --no-progress --ignore-scripts >/dev/null && touch "$stamp"
   ) 9<"$here/package-lock.json" || die "npm ci failed"
 }
 

@@ -6,7 +6,7 @@ manifests=../../deploy/kubernetes
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-(cd kubernetes && npm ci --silent --ignore-scripts)
+(cd kubernetes && npm ci --loglevel=error --no-progress --ignore-scripts >/dev/null)
 checked=(namespace configmap secret serviceaccount daemonset)
 node kubernetes/check.mjs "${checked[@]/%/.yaml}" 2>/dev/null && { echo "missing files passed"; exit 1; }
 node kubernetes/check.mjs $(printf "$manifests/%s.yaml " "${checked[@]}")
