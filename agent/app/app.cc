@@ -1,9 +1,12 @@
 #include "agent/app/app.h"
 
+#include <sys/resource.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "core/file/file.h"
 
@@ -28,8 +31,21 @@ App::App(AppOptions options)
 
 App::~App() = default;
 
+namespace {
+
+// Each probe in flight needs a descriptor: take all that the system allows.
+void raise_descriptor_limit() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+}  // namespace
+
 // The stages in the order in which data flows through them.
 int App::run() {
+  raise_descriptor_limit();
   // What the files say. Nothing is started on a configuration with mistakes.
   config::Loaded loaded = options_.load();
   if (loaded.config == nullptr) {
@@ -51,6 +67,13 @@ int App::run() {
   spawn(edge_, handle_signals(), "signals");
   // Until a signal ends it.
   edge_.io.run();
+  // Everything is on disk by now. A probe or a message that is still under way has its coroutine, with
+  // sockets and timers in it, half-way through machines that would be taken down around it: then the kernel
+  // cleans up, and faster.
+  if (probe_loop_->stats().in_flight > 0 || !notify_loop_->idle()) {
+    std::fflush(stderr);
+    std::_Exit(0);
+  }
   return 0;
 }
 
@@ -165,8 +188,13 @@ asio::awaitable<void> App::shut_down() {
   server_->stop(edge_.clock.now() + 1s);
   co_await write_rule_state();
   Wakeup pause(edge_);
-  while (!notify_loop_->idle() && edge_.clock.now() < deadline)
-    co_await pause.wait_until(edge_.clock.now() + 20ms);
+  const Instant probes_until = edge_.clock.now() + 1s;
+  const auto busy = [&] {
+    const Instant now = edge_.clock.now();
+    return (!notify_loop_->idle() && now < deadline) ||
+           (probe_loop_->stats().in_flight > 0 && now < probes_until);
+  };
+  while (busy()) co_await pause.wait_until(edge_.clock.now() + 20ms);
   co_await pause.wait_until(std::min(deadline, edge_.clock.now() + 100ms));
 }
 

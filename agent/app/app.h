@@ -67,6 +67,10 @@ class App {
   void add_rule_series(std::vector<exposition::ExposedFamily>& out) const;
 
   AppOptions options_;
+  // Before the event loop, whose coroutines write to them until they are gone.
+  store::SampleStore store_;
+  exposition::MetricsPage page_;
+  Instruments instruments_;
   Edge edge_;
   std::shared_ptr<const config::Config> config_;
   Timestamp started_{};
@@ -78,9 +82,6 @@ class App {
   uint64_t rule_changes_written_ = 0;
   bool rule_state_failing_ = false;
 
-  store::SampleStore store_;
-  exposition::MetricsPage page_;
-  Instruments instruments_;
   std::unique_ptr<GateLoop> gate_loop_;
   std::unique_ptr<ProbeLoop> probe_loop_;
   std::unique_ptr<RuleLoop> rule_loop_;
