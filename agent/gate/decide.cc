@@ -422,6 +422,7 @@ bool tend_flagged(Subject& subject, const PoolPolicy& policy, const Fleet& fleet
     if (weight != entry.weight) {
       out.action = Action::kWeigh;
       out.weight = weight;
+      out.reason = "slow start";
       return false;
     }
   } else if (subject.well && now >= entry.until) {

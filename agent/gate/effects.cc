@@ -30,7 +30,8 @@ class Carrier {
         return;
       case Action::kWeigh:
         weigh(decision, entry, out);
-        return;
+        if (decision.weight < 100) return;
+        break;
       case Action::kLapse:
         lapse(entry, out);
         break;

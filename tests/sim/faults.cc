@@ -345,6 +345,7 @@ void play(World& world, Duration time) {
     chaos.heal_all(generation);
     world.run_for(250s);
     chaos.heal_all(generation);
+    world.calm_since = world.now();
     world.say_trace("calm");
     world.run_for(world.referee().settling_time());
     world.referee().check_settled(generation);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/check.h"
+#include "agent/gate/flag.h"
 
 namespace sluice::sim {
 namespace {
@@ -60,6 +60,15 @@ void Referee::on_record_damaged(const std::string& pool) {
     if (const auto* setup = world_.setup(i, pool)) ttl = std::max(ttl, setup->policy.flag.ttl);
   }
   orphans_until_[pool] = world_.now() + ttl + kDisturbance;
+  const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));
+  for (const auto& [target, entry] : record.entries) {
+    if (entry.by_operator) operators_orphans_until_[pool] = orphans_until_[pool];
+  }
+}
+
+bool Referee::operators_orphans(const std::string& pool) const {
+  const auto until = operators_orphans_until_.find(pool);
+  return until != operators_orphans_until_.end() && world_.now() < until->second;
 }
 
 void Referee::on_read(size_t agent, const std::string& pool, const test::RedisReply& votes) {
@@ -101,6 +110,53 @@ void Referee::check_flags(const std::string& pool, const gate::Record& record) c
   }
 }
 
+// What was disabled and is not any more: not before its least time, and by lapse only if nobody could renew
+// it.
+void Referee::check_ends(const std::string& pool, const gate::Record& before,
+                         const gate::Record& after) const {
+  const Timestamp now = world_.redis().time();
+  for (const auto& [target, entry] : before.entries) {
+    if (entry.state != gate::Entry::State::kDisabled || entry.by_operator || disturbed()) continue;
+    const auto next = after.entries.find(target);
+    const bool well_again = next != after.entries.end() && next->second.reason == "ok" &&
+                            next->second.state != gate::Entry::State::kDisabled;
+    if (well_again && entry.lease > now && now < entry.until - 50ms) {
+      fail(fmt::format("{}: {} is enabled before its least time is over", pool, target));
+    }
+    const bool calm = world_.calm_since < world_.now() - kDisturbance;
+    if (entry.lease <= now && calm)
+      fail(fmt::format("{}: the lease of {} ran out while all were there to renew it", pool, target));
+  }
+}
+
+// The members' flags that are really out, whatever the record says: within the budget after one was added.
+void Referee::check_room(const gate::PoolSetup& setup, const gate::Record& after, int allowed) const {
+  const std::string& pool = setup.policy.pool;
+  int out = 0;
+  for (const gate::Member& member : setup.members) {
+    const auto key = gate::render_key(setup.policy.flag.key, pool, member);
+    const auto entry = after.entries.find(member.target);
+    const bool operators = entry != after.entries.end() && entry->second.by_operator;
+    if (world_.redis().get(*key) && !operators) ++out;
+  }
+  if (out > allowed)
+    fail(fmt::format("{}: {} flags are out, and one was added; allowed are {}", pool, out, allowed));
+}
+
+void Referee::check_operator(size_t index, const std::string& pool, const std::string& target) const {
+  test::MemoryRedis::Session session;
+  const auto reply = world_.redis().run(session, {"HGETALL", gate::pool_keys(pool).overrides});
+  for (size_t i = 0; i + 1 < reply.items.size(); i += 2) {
+    const auto word = gate::decode_override(reply.items[i].text, reply.items[i + 1].text);
+    if (word.has_error() || word->until <= world_.redis().time() || disturbed()) continue;
+    const bool about_it = word->target == target && word->action == gate::Override::Action::kEnable;
+    if (about_it || word->action == gate::Override::Action::kFreeze) {
+      fail(fmt::format("{}: {} disables {} against the operator's word", pool, world_.agents()[index].name,
+                       target));
+    }
+  }
+}
+
 void Referee::on_commit(size_t index, const std::string& pool,
                         const std::optional<std::string>& before_text) {
   const World::Agent& agent = world_.agents()[index];
@@ -113,6 +169,7 @@ void Referee::on_commit(size_t index, const std::string& pool,
   const gate::Record& after = *parsed;
   const Timestamp now = world_.redis().time();
   check_flags(pool, after);
+  check_ends(pool, before, after);
   const gate::PoolSetup* setup = world_.setup(agent.generation, pool);
   if (setup == nullptr) return;
 
@@ -157,6 +214,8 @@ void Referee::on_commit(size_t index, const std::string& pool,
                               (!was_flagged || old->second.since != entry.since || old->second.by_operator);
     if (disabled_now) {
       check_disabling(index, pool, target, entry, before);
+      check_operator(index, pool, target);
+      if (!operators_orphans(pool)) check_room(*setup, after, std::max(allowed, out_before));
     } else if (was_flagged && entry.lease > old->second.lease) {
       check_evidence(index, pool, target, true);
     }

@@ -23,7 +23,7 @@ class Referee {
   void on_commit(size_t agent, const std::string& pool, const std::optional<std::string>& before);
   // Redis lost writes, data or its time: what was true of it before is not, for a while.
   void on_redis_disturbed();
-  void on_record_damaged(const std::string& pool);
+  void on_record_damaged(const std::string& pool);  // before it happens
   // Every few seconds.
   void on_sample();
 
@@ -52,6 +52,10 @@ class Referee {
   Votes count_votes(const test::RedisReply& reply, Timestamp now, const gate::PoolPolicy& policy,
                     Duration fresh_for) const;
   void check_flags(const std::string& pool, const gate::Record& record) const;
+  void check_ends(const std::string& pool, const gate::Record& before, const gate::Record& after) const;
+  void check_room(const gate::PoolSetup& setup, const gate::Record& after, int allowed) const;
+  bool operators_orphans(const std::string& pool) const;
+  void check_operator(size_t agent, const std::string& pool, const std::string& target) const;
   void check_disabling(size_t agent, const std::string& pool, const std::string& target,
                        const gate::Entry& entry, const gate::Record& before);
   void check_evidence(size_t agent, const std::string& pool, const std::string& target, bool renewal);
@@ -65,7 +69,8 @@ class Referee {
   std::map<std::pair<size_t, std::string>, Read> reads_;
   Instant disturbed_until_{};
   std::map<std::string, Instant> orphans_until_;  // per pool: flags without record are possible until then
-  std::map<std::string, Instant> quorum_possible_at_;  // per pool: when a majority was last able to act
+  std::map<std::string, Instant> operators_orphans_until_;  // and some of them were an operator's
+  std::map<std::string, Instant> quorum_possible_at_;       // per pool: when a majority was last able to act
 };
 
 }  // namespace sluice::sim

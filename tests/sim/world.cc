@@ -155,6 +155,7 @@ void World::say_trace(std::string line) {
 }
 
 void World::note_fault(const std::string& name, const std::string& detail) {
+  calm_since = Instant::max();
   ++counts_.faults[name];
   say_trace(fmt::format("FAULT {} {}", name, detail));
 }
@@ -345,6 +346,7 @@ void World::begin_probe(size_t index, const schedule::Due& due) {
   ++counts_.probes;
   const auto& [pool, name] = agent.targets.at(due.id);
   const Target& target = this->target(pool, name);
+  ++probes_of[{pool, name}];
   const Duration timeout = std::max(due.deadline - local(agent), Duration(1ms));
   const bool reachable = !agent.sick && !agent.cut_from.contains({pool, name});
   bool good = reachable && target.answers(now_);
@@ -495,6 +497,9 @@ void World::decide(size_t index, const std::string& pool, Instant asked,
            self.gate->conflicted(pool, then);
          } else {
            self.gate->committed(pool, effects);
+           for (const gate::GateEvent& event : effects.events) {
+             if (event.action == gate::Action::kDisable) ++disables_of[{pool, event.target}];
+           }
          }
        });
 }
@@ -555,14 +560,14 @@ void World::flush_redis() {
 }
 
 void World::damage_record(const std::string& pool) {
-  redis_.set(gate::pool_keys(pool).record, "{\"version\":1,");
   referee_->on_record_damaged(pool);
+  redis_.set(gate::pool_keys(pool).record, "{\"version\":1,");
   say_trace("the record of " + pool + " is damaged");
 }
 
 void World::lose_record(const std::string& pool) {
-  redis_.remove(gate::pool_keys(pool).record);
   referee_->on_record_damaged(pool);
+  redis_.remove(gate::pool_keys(pool).record);
   say_trace("the record of " + pool + " is gone");
 }
 

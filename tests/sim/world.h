@@ -152,6 +152,9 @@ class World {
   const std::deque<std::string>& trace() const { return trace_; }
   void say_trace(std::string line);
   bool verbose = false;
+  std::map<std::pair<std::string, std::string>, uint64_t> probes_of;    // by pool and target
+  std::map<std::pair<std::string, std::string>, uint64_t> disables_of;  // committed
+  Instant calm_since = Instant::max();  // nothing has been broken since; max() while something is
 
  private:
   struct Event {

@@ -1,0 +1,50 @@
+// Plants one mistake after the other and runs seeds until the referee finds it. Without any, all of the same
+// seeds hold.
+//
+//   sluice_sim_mutants [NAME] [--seeds N] [--hours H]
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "names.h"
+#include "tests/sim/faults.h"
+#include "tests/sim/mutants/active.h"
+
+int main(int argc, char** argv) {
+  using namespace sluice;
+  std::string only;
+  uint64_t seeds = 60;
+  double hours = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--seeds" && i + 1 < argc) {
+      seeds = std::strtoull(argv[++i], nullptr, 10);
+    } else if (word == "--hours" && i + 1 < argc) {
+      hours = std::strtod(argv[++i], nullptr);
+    } else {
+      only = word;
+    }
+  }
+  int missed = 0;
+  uint64_t last_needed = 0;
+  int number = 0;
+  for (const char* name : sim::kMutants) {
+    sim::active_mutant = number++;
+    if (sim::active_mutant == 0 || (!only.empty() && only != name)) continue;
+    std::string found;
+    uint64_t seed = 1;
+    for (; seed <= seeds && found.empty(); ++seed)
+      found = sim::try_seed(seed, from_seconds(hours * 3600)).violation;
+    if (found.empty()) {
+      ++missed;
+      fmt::print("{:<24} NOT FOUND in {} seeds\n", name, seeds);
+    } else {
+      last_needed = std::max(last_needed, seed - 1);
+      fmt::print("{:<24} seed {:<3} {}\n", name, seed - 1, found);
+    }
+    std::fflush(stdout);
+  }
+  return missed == 0 ? 0 : 1;
+}
