@@ -92,6 +92,23 @@ bool record_uncertain(LogEntry& entry, const Visible& message, const NotifyRules
   return true;
 }
 
+FingerprintSet withdraw_resolved(LogEntry& entry, const Visible& message) {
+  FingerprintSet withdrawn;
+  for (const Fingerprint fingerprint : message.resolved) {
+    // What is not open could not ask for its resolve again.
+    if (contains(entry.firing, fingerprint) && contains(entry.open, fingerprint))
+      withdrawn.push_back(fingerprint);
+  }
+  entry.firing = without(entry.firing, withdrawn);
+  return withdrawn;
+}
+
+bool put_back(LogEntry& entry, const FingerprintSet& withdrawn) {
+  if (withdrawn.empty()) return false;
+  entry.firing = united(entry.firing, withdrawn);
+  return true;
+}
+
 bool record_refused(LogEntry& entry, const Visible& message, Timestamp now) {
   entry.refused_at = now;
   entry.refused_firing = message.firing;

@@ -72,6 +72,10 @@ bool record_delivered(LogEntry& entry, const Visible& message, const NotifyRules
 // No good answer came, but the receiver may have acted.
 bool record_uncertain(LogEntry& entry, const Visible& message, const NotifyRules& rules);
 bool record_refused(LogEntry& entry, const Visible& message, Timestamp now);
+// A message that says "resolved" leaves: should its answer be lost and the alert fire again, that is news.
+// Returns what was taken out of `firing`; put_back() is for when the message certainly did not arrive.
+FingerprintSet withdraw_resolved(LogEntry& entry, const Visible& message);
+bool put_back(LogEntry& entry, const FingerprintSet& withdrawn);
 // There is nothing to say after all.
 bool record_nothing_owed(LogEntry& entry);
 // Everything ended, and the receiver does not want to be told of that: forget what was said.

@@ -115,6 +115,8 @@ void Pipeline::State::ingest(Alert alert, Effects& effects) {
   inhibitor.update(entry.alert);
   if (news) journal_alert(*entry.alert, effects.journal);
   if (entry.alert->resolved_at(now)) return;
+  // Some of its groups may have let go of it when it ended, while others still wait for their receivers.
+  if (was_resolved) assign(entry);
   for (Group* group : entry.groups) {
     group->members[fingerprint].ended = false;
     hurry(*group, *entry.alert);

@@ -54,6 +54,7 @@ struct Conversation {
   bool alone = false;                    // a merged message was refused: find out which part it is
   bool reconsider = false;               // a flush came while in flight
   Visible message;                       // in flight
+  FingerprintSet withdrawn;              // while in flight: withdraw_resolved()
   Timestamp sent_at{};
 };
 

@@ -146,7 +146,10 @@ std::optional<Notification> Pipeline::State::compose(Conversation& conversation,
   if (!how.send_resolved) message.resolved.clear();
   if (conversation.closing) message.firing.clear();
   if (!reason || message.empty()) return std::nullopt;
-  if (record_owed(conversation.log, message, how)) save(conversation, effects, true);
+  conversation.withdrawn = withdraw_resolved(conversation.log, message);
+  if (record_owed(conversation.log, message, how) || !conversation.withdrawn.empty()) {
+    save(conversation, effects, true);
+  }
 
   Notification out;
   out.group_key = group.key;
@@ -210,10 +213,10 @@ void Pipeline::State::on_delivered(Conversation& conversation, Effects& effects)
 
 void Pipeline::State::on_retry(Conversation& conversation, const DeliveryOutcome& outcome, Effects& effects) {
   conversation.reconsider = false;  // the message is composed anew anyway
-  if (outcome.maybe_delivered &&
-      record_uncertain(conversation.log, conversation.message, rules(conversation))) {
-    save(conversation, effects, false);
-  }
+  const bool changed = outcome.maybe_delivered
+                           ? record_uncertain(conversation.log, conversation.message, rules(conversation))
+                           : put_back(conversation.log, conversation.withdrawn);
+  if (changed) save(conversation, effects, false);
   const Duration wait = retry_delay(Backoff{}, conversation.attempts, outcome.retry_after, random);
   queue(conversation, now + std::chrono::ceil<std::chrono::milliseconds>(wait));
 }

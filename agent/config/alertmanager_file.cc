@@ -318,6 +318,7 @@ class Loader {
     std::vector<std::string> patterns;
     if (!fields.strings("templates", patterns)) return;
     const Node& list = *fields.child("templates");
+    templates_mark_ = list.mark;
     for (size_t i = 0; i < patterns.size(); ++i) {
       const Mark mark = i < list.items.size() ? list.items[i].mark : list.mark;
       glob_t found{};
@@ -346,7 +347,7 @@ class Loader {
       const std::string receiver =
           mistake.file.starts_with(kReceiver) ? mistake.file.substr(kReceiver.size()) : "";
       const auto mark = receiver_marks_.find(receiver);
-      diagnostics_.add(mark == receiver_marks_.end() ? Mark{1, 1} : mark->second, mistake.message);
+      diagnostics_.add(mark == receiver_marks_.end() ? templates_mark_ : mark->second, mistake.message);
     }
   }
 
@@ -358,6 +359,7 @@ class Loader {
   AlertmanagerGlobal global_;
   std::set<std::string> receivers_, intervals_;
   std::map<std::string, Mark> receiver_marks_;
+  Mark templates_mark_;
   Zones zones_;
 };
 

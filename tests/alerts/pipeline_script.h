@@ -10,7 +10,7 @@
 //
 //     at 0s fire A severity=page
 //     at 2m silence alertname=A for 1h          (or: unsilence)
-//     at 3m answer ops/webhook/0 down           (ok, down, lost, refuse, busy 30s)
+//     at 3m answer ops/webhook/0 down           (ok, down, refuse, busy 30s, lost [30s])
 //     at 4m kill                                (and restore from the journal)
 //     at 5m reload                              (the following config lines, up to an empty line)
 //     at 6m resolve A severity=page
@@ -183,7 +183,8 @@ struct Answers {
       case Mode::kDown:
         return {Kind::kRetry, Reason::kConnection, "connection refused", std::nullopt, false};
       case Mode::kLost:
-        return {Kind::kRetry, Reason::kTimeout, "no answer", std::nullopt, true};
+        return {Kind::kRetry, Reason::kTimeout, "no answer",
+                retry_after > Duration::zero() ? std::optional(retry_after) : std::nullopt, true};
       case Mode::kRefuse:
         return {Kind::kGiveUp, Reason::kClientError, "status 400", std::nullopt, false};
       case Mode::kBusy:

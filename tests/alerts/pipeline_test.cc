@@ -457,6 +457,49 @@ until 1h
 )");
 }
 
+TEST(PipelineTest, an_alert_that_returns_joins_the_groups_that_had_let_go_of_it) {
+  check(R"(
+config
+receiver ops webhook
+receiver pager pagerduty
+route * -> ops by alertname wait 10s interval 1m repeat 4h
+  route alertname=A -> pager continue
+  route alertname=A -> ops
+
+at 0s fire A
+at 20s answer ops/webhook/0 busy 10m
+at 30s resolve A
+at 2m fire A
+at 3m answer ops/webhook/0 ok
+until 30m
+----
+10s pager/pagerduty/0 {alertname="A"} firing: A
+10s ops/webhook/0 {alertname="A"} firing: A
+1m10s pager/pagerduty/0 {alertname="A"} resolved: A
+1m10s ops/webhook/0 {alertname="A"} resolved: A (busy)
+2m10s pager/pagerduty/0 {alertname="A"} firing: A
+)");
+}
+
+TEST(PipelineTest, an_alert_that_returns_while_the_answer_to_its_end_is_lost_is_told_again) {
+  check(R"(
+config
+receiver pager pagerduty
+route * -> pager by alertname wait 10s interval 1m repeat 4h
+
+at 0s fire A
+at 20s answer pager/pagerduty/0 lost 30s
+at 30s resolve A
+at 80s fire A
+at 80s answer pager/pagerduty/0 ok
+until 3m
+----
+10s pager/pagerduty/0 {alertname="A"} firing: A
+1m10s pager/pagerduty/0 {alertname="A"} resolved: A (answer lost)
+1m40s pager/pagerduty/0 {alertname="A"} firing: A
+)");
+}
+
 TEST(PipelineTest, a_reload_keeps_what_did_not_change) {
   check(R"(
 config
