@@ -128,14 +128,15 @@ DocumentVerdict judge_arrival(const Fetched& fetched) {
   return verdict;
 }
 
-// The story of one endpoint, for people.
-void tell(std::string_view endpoint, const Fetched& fetched, const Report& report, std::string_view passed,
-          std::vector<Finding>& findings) {
+// The story of one endpoint that was asked `start` after the probe began, for people.
+void tell(std::string_view endpoint, Duration start, const Fetched& fetched, const Report& report,
+          std::string_view passed, std::vector<Finding>& findings) {
   for (const Finding& finding : fetched.http.findings) {
-    findings.push_back({finding.kind, finding.at, one_line(fmt::format("{}: {}", endpoint, finding.text))});
+    findings.push_back(
+        {finding.kind, start + finding.at, one_line(fmt::format("{}: {}", endpoint, finding.text))});
   }
   auto add = [&](Finding::Kind kind, std::string_view text) {
-    findings.push_back({kind, fetched.took, one_line(fmt::format("{}: {}", endpoint, text))});
+    findings.push_back({kind, start + fetched.took, one_line(fmt::format("{}: {}", endpoint, text))});
   };
   for (const Problem& problem : report.problems) add(Finding::Kind::kFailed, problem.text);
   for (const Remark& remark : report.remarks) add(Finding::Kind::kNote, "warning: " + remark.text);
@@ -191,7 +192,7 @@ ProbeResult judge(const OidcObservation& seen, const std::string& issuer, const 
     add_endpoint(points, "health", kHealthSuccess, seen.health->http.reason, true);
     add_fetched(points, "health", *seen.health);
     conclude_with("health", seen.health->http.reason, seen.health->http.detail);
-    if (explain) tell("health", *seen.health, {}, "", result.findings);
+    if (explain) tell("health", {}, *seen.health, {}, "", result.findings);
   }
   if (seen.discovery && seen.discovery_verdict) {
     const DiscoveryVerdict& verdict = *seen.discovery_verdict;
@@ -201,7 +202,7 @@ ProbeResult judge(const OidcObservation& seen, const std::string& issuer, const 
     all.add(verdict.report);
     conclude_with("discovery", verdict.reason, verdict.detail);
     if (explain) {
-      tell("discovery", *seen.discovery, verdict.report,
+      tell("discovery", {}, *seen.discovery, verdict.report,
            fmt::format("complete, for issuer {}", verdict.issuer), result.findings);
     }
   }
@@ -213,7 +214,7 @@ ProbeResult judge(const OidcObservation& seen, const std::string& issuer, const 
     all.add(verdict.report);
     conclude_with("jwks", verdict.reason, verdict.detail);
     if (explain) {
-      tell("jwks", *seen.jwks, verdict.report,
+      tell("jwks", seen.discovery ? seen.discovery->took : Duration(), *seen.jwks, verdict.report,
            fmt::format("keys: {}, of these for signatures: {}", verdict.keys, verdict.signing.size()),
            result.findings);
     }
