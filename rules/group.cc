@@ -20,6 +20,8 @@ namespace {
 using promql::SharedEvaluation;
 using Milliseconds = std::chrono::milliseconds;
 
+// The index, in events, of a rule that is gone.
+constexpr size_t kRemoved = std::numeric_limits<size_t>::max();
 constexpr std::string_view kNotAVector = "rule result is not a vector or scalar";
 
 promql::ExprPtr parse_checked(const std::string& text) {
@@ -289,7 +291,10 @@ class Run {
       elements.push_back(expand(rule, {}, std::numeric_limits<double>::quiet_NaN(), true));
     }
     finish_alerts(rule, rule.alerts->observe(at_, std::move(elements), [&](const ActiveAlert& alert) {
-      if (!presence_.present_for(rule.need, alert.result_labels)) return Vanished::kDataLost;
+      if (!presence_.present_for(rule.need, alert.result_labels)) {
+        const auto& watched = group_.options.watched;
+        return watched && !watched(alert.result_labels) ? Vanished::kConditionFalse : Vanished::kDataLost;
+      }
       if (!rule.resolve_expr) return Vanished::kConditionFalse;
       const bool resolves = std::any_of(
           resolving->begin(), resolving->end(),
@@ -383,7 +388,7 @@ class Run {
     if (!rule.alerts) return;
     std::vector<Alert> resolved = rule.alerts->retire(at_);
     for (const Alert& alert : resolved)
-      event(rule, RuleEvent::Kind::kResolved, alert.labels, "the rule was removed");
+      result_.events.push_back({RuleEvent::Kind::kResolved, kRemoved, alert.labels, "the rule was removed"});
     finish_sends(rule, std::move(resolved));
     result_.state_changed = true;
   }
@@ -594,8 +599,10 @@ void Group::restore(const Snapshot& snapshot) {
       if (used[i] || from.name != state_->config.rules[rule.index].alert || from.labels != rule.labels)
         continue;
       used[i] = true;
-      rule.status.had_data = from.had_data;
       rule.alerts->restore(from.alerts);
+      // A restart is also how a configuration changes. Whether data are still to be expected is known only
+      // where something fired.
+      rule.status.had_data = from.had_data && rule.alerts->status() == AlertStatus::kFiring;
       break;
     }
   }
@@ -613,6 +620,8 @@ GroupResult Group::adopt(Group&& previous, Timestamp now, store::SampleStore& st
       if (used[i] || !same) continue;
       used[i] = true;
       rule.status = std::move(old.status);
+      // Perhaps they are gone because of what was just taken out of the configuration.
+      if (rule.status.no_data) rule.status.no_data = rule.status.had_data = false;
       rule.written = std::move(old.written);
       rule.template_error = std::move(old.template_error);
       if (rule.alerts) rule.alerts->adopt(std::move(*old.alerts));

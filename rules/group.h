@@ -44,6 +44,9 @@ struct GroupOptions {
   std::string external_url;        // where people reach the agent: in templates and generator links
   // Names that recording rules produce anywhere: that such a series is missing says nothing about lost data.
   std::set<std::string, std::less<>> recorded_names;
+  // Whether anything here still watches what these labels (of a result, without the name) speak of; empty:
+  // yes. Data of a target that was taken out of the configuration are not lost but over: its alerts resolve.
+  std::function<bool(const Labels& result)> watched;
   // Limits of each rule's evaluation: what it may read and hold, and a question asked now and then that ends
   // it (with an error of the rule) when answered with true. The driver, which has the clock, can so bound the
   // time.
@@ -79,7 +82,7 @@ struct RuleEvent {
     kTemplateError,
     kLimitExceeded,
   } kind;
-  size_t rule = 0;     // index in the group
+  size_t rule = 0;     // index in the group; beyond its end for a rule that was just removed
   Labels labels;       // of the alert, if it is about one
   std::string detail;  // the error, or why a resolved alert had been held
 };

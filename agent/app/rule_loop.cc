@@ -1,12 +1,36 @@
 #include "agent/app/rule_loop.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "agent/app/rule_state.h"
 
 namespace sluice::app {
 
 namespace asio = boost::asio;
+
+namespace {
+
+// Rules run on the state thread: an expensive one is ended, as an error of its own, before the agent seems
+// dead.
+constexpr Duration kEvaluationMax = 10s;
+
+// Whether the configuration still has the target that labels speak of. Labels that name none are watched
+// always.
+std::function<bool(const Labels&)> watched_by(const config::Config& config) {
+  std::set<std::string, std::less<>> jobs = {"sluice"}, instances = {config.agent.name};
+  for (const config::Job& job : config.jobs) {
+    jobs.insert(job.name);
+    for (const config::Target& target : job.targets) instances.insert(target.instance);
+  }
+  return [jobs = std::move(jobs), instances = std::move(instances)](const Labels& labels) {
+    const std::string_view job = labels.get("job"), instance = labels.get("instance");
+    return (job.empty() || jobs.contains(job)) && (instance.empty() || instances.contains(instance));
+  };
+}
+
+}  // namespace
 
 RuleLoop::RuleLoop(Edge& edge, store::SampleStore& store, OnAlerts on_alerts)
     : edge_(edge), store_(store), on_alerts_(std::move(on_alerts)), wakeup_(edge) {}
@@ -23,6 +47,8 @@ void RuleLoop::configure(const config::Config& config) {
     }
   }
   options.recorded_names = recorded_;
+  options.watched = watched_by(config);
+  options.interrupted = [this] { return edge_.clock.now() > deadline_; };
 
   const Timestamp now = edge_.clock.unix_now();
   std::map<std::string, std::unique_ptr<rules::Group>> previous;
@@ -68,6 +94,7 @@ void RuleLoop::stop() {
 
 void RuleLoop::evaluate(rules::Group& group, Timestamp now) {
   const Instant began = edge_.clock.now();
+  deadline_ = began + kEvaluationMax;
   rules::GroupResult result = group.evaluate(now, store_);
   group.set_duration(edge_.clock.now() - began);
   take_result(group, std::move(result));

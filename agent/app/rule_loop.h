@@ -51,6 +51,7 @@ class RuleLoop {
   std::set<std::string, std::less<>> recorded_;
   Wakeup wakeup_;
   uint64_t changes_ = 0;
+  Instant deadline_{};  // of the evaluation under way
   bool stopping_ = false;
 };
 

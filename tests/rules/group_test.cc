@@ -217,6 +217,32 @@ TEST_F(GroupTest, lost_data_hold_a_firing_alert_and_are_told) {
   EXPECT_EQ(events(group.evaluate_at(at(45), store)), "rule has data again; alert resolved: no_data");
 }
 
+TEST_F(GroupTest, data_of_what_is_no_longer_watched_are_not_lost_but_over) {
+  GroupOptions options;
+  options.watched = [](const Labels& labels) { return labels.get("i") != "removed"; };
+  Group group(group_of({alert("Down", "up == 0")}), options);
+  sample(R"(up{i="kept"})", 0, 0);
+  sample(R"(up{i="removed"})", 0, 0);
+  group.evaluate_at(at(0), store);
+  stale(R"(up{i="kept"})", 15);
+  stale(R"(up{i="removed"})", 15);
+  EXPECT_EQ(events(group.evaluate_at(at(15), store)), "rule lost its data; alert resolved");
+  EXPECT_EQ(group.alerts(0)->active(), 1u);
+}
+
+TEST_F(GroupTest, a_reload_does_not_wait_for_data_that_were_gone_before) {
+  Group before(group_of({alert("Down", "up == 0")}), {});
+  sample("up", 0, 1);
+  before.evaluate_at(at(0), store);
+  stale("up", 15);
+  before.evaluate_at(at(15), store);
+  ASSERT_TRUE(before.status(0).no_data);
+  Group after(group_of({alert("Down", "up == 0")}), {});
+  after.adopt(std::move(before), at(20), store);
+  after.evaluate_at(at(30), store);
+  EXPECT_FALSE(after.status(0).no_data);
+}
+
 TEST_F(GroupTest, a_rule_that_never_had_data_is_not_without_data) {
   Group group(group_of({alert("Down", "up == 0")}), {});
   EXPECT_EQ(events(group.evaluate_at(at(0), store)), "");
