@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -181,12 +182,19 @@ std::string time_or_zero(const std::optional<Timestamp>& at) {
   return at ? format_rfc3339(*at) : "0001-01-01T00:00:00Z";
 }
 
+// As Go's %e with the shortest digits: "1e+00", "5e-01".
+std::string scientific(double value) {
+  if (!std::isfinite(value)) return format_float(value);
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr);
+}
+
 json::object alert_json(const rules::ActiveAlert& alert) {
   json::object out = {{"labels", to_json(alert.labels)},
                       {"annotations", to_json(alert.annotations)},
                       {"state", to_string(alert.status)},
                       {"activeAt", format_rfc3339(alert.active_at)},
-                      {"value", fmt::format("{:e}", alert.value)}};
+                      {"value", scientific(alert.value)}};
   if (alert.keep_firing_since) out["keepFiringSince"] = format_rfc3339(*alert.keep_firing_since);
   if (alert.held != rules::Held::kNo) out["held"] = to_string(alert.held);
   return out;

@@ -414,7 +414,7 @@ std::string Fields::name(std::string_view key) const {
 }
 
 const Node* Fields::child(std::string_view key) {
-  known_.push_back(key);
+  known_.emplace_back(key);
   if (node_ == nullptr) return nullptr;
   const Node* value = node_->find(key);
   return value == nullptr || value->is_null() ? nullptr : value;
@@ -617,7 +617,7 @@ void Fields::done() {
   if (node_ == nullptr) return;
   for (const Entry& entry : node_->entries) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
-    const std::string near = nearest(entry.key, known_);
+    const std::string near = nearest(entry.key, std::vector<std::string_view>(known_.begin(), known_.end()));
     diagnostics_.add(entry.mark,
                      fmt::format("unknown key {}{}{}", quote(entry.key), what_.empty() ? "" : " in " + what_,
                                  near.empty() ? "" : fmt::format(", did you mean {}?", quote(near))));

@@ -133,7 +133,7 @@ class Fields {
   const Node* node_ = nullptr;  // null when the node was no map: everything reads as absent
   Diagnostics& diagnostics_;
   std::string what_;
-  std::vector<std::string_view> known_;
+  std::vector<std::string> known_;
 };
 
 }  // namespace sluice::config
