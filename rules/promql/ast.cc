@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "rules/promql/functions.h"
 #include "rules/promql/text.h"
@@ -78,7 +79,8 @@ void print_node(const NumberLiteral& number, std::string& out) {
     const auto ms = std::chrono::milliseconds(static_cast<int64_t>(number.value * 1000));
     out += print_duration(ms);
   } else {
-    out += go_float(number.value);
+    // Without the plus, which would be read as an operator in front of the rest.
+    out += number.value == std::numeric_limits<double>::infinity() ? "Inf" : go_float(number.value);
   }
 }
 

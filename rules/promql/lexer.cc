@@ -282,12 +282,25 @@ Token Lexer::lex() {
       colon_seen_ = true;
       return emit(TokenKind::kColon);
     }
+    if (duration_keyword()) return emit(TokenKind::kStep);
     return fail(fmt::format("unexpected character: {}, expected ':'", go_quote_rune(c)));
   }
   return fail("unexpected character: " + go_quote_rune(c));
 }
 
-// Right behind '[' or ':' in brackets: a duration is due.
+// Takes the rest of a word in brackets that begins a duration expression, if it is one.
+bool Lexer::duration_keyword() {
+  const uint32_t begin = position_;
+  while (is_alpha(peek().code)) take();
+  const std::string_view text = query_.substr(start_, position_ - start_);
+  for (const std::string_view keyword : {"step", "range", "min", "max", "min_of", "max_of"}) {
+    if (equals_ignoring_case(text, keyword)) return true;
+  }
+  position_ = begin;
+  return false;
+}
+
+// Right behind '[' in brackets: a duration is due.
 Token Lexer::inside_brackets() {
   const uint32_t c = take();
   switch (c) {
@@ -324,15 +337,9 @@ Token Lexer::inside_brackets() {
     duration_seen_ = true;
     return number_or_duration();
   }
-  if (is_alpha(c)) {
-    while (is_alpha(peek().code)) take();
-    const std::string_view text = query_.substr(start_, position_ - start_);
-    const Keyword* keyword = find_keyword(text);
-    if (keyword != nullptr && (keyword->kind == TokenKind::kStep || keyword->kind == TokenKind::kRange)) {
-      duration_seen_ = true;
-      return emit(keyword->kind);
-    }
-    position_ = start_ + 1;
+  if (is_alpha(c) && duration_keyword()) {
+    duration_seen_ = true;
+    return emit(TokenKind::kStep);
   }
   return fail("unexpected character in duration expression: " + go_quote_rune(c));
 }

@@ -54,7 +54,7 @@ enum class TokenKind {
   kFillRight,
   kAnchored,
   kSmoothed,
-  kStep,
+  kStep,  // in brackets also the other words that begin a duration expression
   kRange,
 };
 
@@ -86,6 +86,7 @@ class Lexer {
   Token word();
   bool scan_number();
   bool scan_duration_tail();
+  bool duration_keyword();
   void skip_spaces_and_comments();
 
   Rune peek() const { return decode_rune(query_, position_); }

@@ -564,8 +564,8 @@ class Parser {
     bool negative = false;
     if (is_sign(peek())) negative = take().op == BinaryOp::kSub;
     const TokenKind kind = peek().kind;
-    const bool expression =
-        kind == TokenKind::kLeftParen || kind == TokenKind::kStep || kind == TokenKind::kRange;
+    const bool expression = kind == TokenKind::kLeftParen || kind == TokenKind::kStep ||
+                            kind == TokenKind::kRange || kind == TokenKind::kAggregator;
     if (expression) return report(peek().span, "experimental duration expression is not enabled");
     if (kind != TokenKind::kNumber && kind != TokenKind::kDuration) {
       unexpected("offset", "number, duration, step(), or range()");

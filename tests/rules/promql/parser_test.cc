@@ -28,7 +28,8 @@ struct Case {
 TEST(ParserTest, prints_what_it_read_in_one_way) {
   const std::vector<Case> cases = {
       {"1", "1"},
-      {"+Inf", "+Inf"},
+      {"+Inf", "Inf"},
+      {"1 - inf ^ a", "1 - Inf ^ a"},
       {"-.5e-3", "-0.0005"},
       {"0x1F", "31"},
       {"0755", "493"},
@@ -205,6 +206,10 @@ TEST(ParserTest, reports_the_first_mistake_in_prometheus_words) {
        "--enable-feature=promql-experimental-functions"},
       {"foo[5m+1m]", "1:5: parse error: experimental duration expression is not enabled"},
       {"foo[step()]", "1:5: parse error: experimental duration expression is not enabled"},
+      {"foo[5m:max(1m, 2m)]", "1:8: parse error: experimental duration expression is not enabled"},
+      {"foo[MIN(step(), 5m)]", "1:5: parse error: experimental duration expression is not enabled"},
+      {"foo offset -min(1m, 2m)", "1:13: parse error: experimental duration expression is not enabled"},
+      {"foo[minute]", "1:5: parse error: unexpected character in duration expression: 'm'"},
       {"rate(foo[5m] smoothed)", "1:6: parse error: smoothed modifier is experimental and not enabled"},
       {"a + fill(0) b", "1:5: parse error: binop fill modifiers are experimental and not enabled"},
   };
