@@ -30,6 +30,13 @@ Alert merged(const Alert& old, Alert next, Timestamp now) {
 
 }  // namespace
 
+void bound_times(Alert& alert, Timestamp now) {
+  constexpr auto kCentury = std::chrono::hours(24 * 365 * 100);
+  for (Timestamp* time : {&alert.starts_at, &alert.ends_at, &alert.updated_at}) {
+    *time = std::clamp(*time, now - kCentury, now + kCentury);
+  }
+}
+
 bool Group::idle() const {
   return std::all_of(conversations.begin(), conversations.end(),
                      [](const auto& c) { return c->phase == Conversation::Phase::kIdle; });
@@ -78,6 +85,7 @@ void Pipeline::State::ingest(Alert alert, Effects& effects) {
     alert.ends_at = now + to_ms(config->resolve_timeout);
     alert.timeout = true;
   }
+  bound_times(alert, now);
   const bool resolved = alert.resolved_at(now);
   ++(resolved ? counters.received_resolved_total : counters.received_firing_total);
 
@@ -465,6 +473,8 @@ std::optional<Timestamp> Pipeline::next_wake() const {
   };
   if (!state_->timers.empty()) earlier(state_->timers.begin()->first);
   earlier(state_->silences.next_collect());
+  // Nothing is lost by looking once a day; the distance to the year 9999 is no Duration.
+  if (wake) wake = std::min(*wake, state_->now + std::chrono::hours(24));
   return wake;
 }
 

@@ -202,6 +202,7 @@ Result<size_t> Pipeline::State::restore(std::string_view text) {
   for (auto& [id, silence] : saved.silences) silences.restore(std::move(silence));
   advance(now);
   for (auto& [fingerprint, alert] : saved.alerts) {
+    bound_times(alert, now);
     const Duration validity = alert.ends_at - alert.updated_at;
     if (validity > Duration::zero()) {
       // It fired when we died. Its sender gets as long as it had then to repeat it, within reason.

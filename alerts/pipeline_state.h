@@ -180,4 +180,7 @@ inline constexpr std::string_view kRefusedAlertName = "SluiceNotificationRefused
 inline constexpr std::string_view kRefusedIntegrationLabel = "integration";
 bool is_about(const Alert& alert, const Integration& integration);
 
+// Senders may name any year; a century to either side is far enough, and its nanoseconds fit a Duration.
+void bound_times(Alert& alert, Timestamp now);
+
 }  // namespace sluice::alerts

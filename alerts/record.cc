@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -113,6 +114,11 @@ int64_t RecordReader::integer() {
     return 0;
   }
   return value;
+}
+
+Timestamp RecordReader::time() {
+  constexpr int64_t kFirst = -62135596800000, kLast = 253402300799999;
+  return from_unix_ms(std::clamp(integer(), kFirst, kLast));
 }
 
 uint64_t RecordReader::bits() {

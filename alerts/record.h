@@ -45,7 +45,7 @@ class RecordReader {
   std::string text();
   int64_t integer();
   uint64_t bits();
-  Timestamp time() { return from_unix_ms(integer()); }
+  Timestamp time();  // within the years 1 to 9999
   Labels labels();
   std::vector<uint64_t> fingerprints();
   size_t count(size_t max);  // an integer in 0..max

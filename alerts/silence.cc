@@ -7,6 +7,9 @@
 namespace sluice::alerts {
 namespace {
 
+// Longer than this is for ever; its nanoseconds still fit a Duration.
+constexpr auto kLongest = std::chrono::hours(24 * 365 * 100);
+
 // A random (version 4) UUID.
 std::string make_id(Random& random) {
   const uint64_t a = random.next(), b = random.next();
@@ -92,6 +95,8 @@ Result<Silences::Change> Silences::set(Timestamp now, Silence silence, Random& r
     return Error{ErrorKind::kUnavailable, fmt::format("silence {} not found", silence.id)};
   }
   silence.updated_at = now;
+  silence.ends_at = std::min(silence.ends_at, now + kLongest);
+  silence.starts_at = std::min(silence.starts_at, silence.ends_at);
   Change change;
   if (old != nullptr && is_same_silence(*old, silence, now)) {
     change.id = silence.id;

@@ -27,13 +27,21 @@ HttpResponse answer(int status, const json::value& body) {
   return {status, {{"Content-Type", "application/json"}}, json::serialize(body) + "\n"};
 }
 
-// The handlers' own errors are a bare string; those of the layer before them carry a code.
-HttpResponse refused(int status, std::string_view message) {
-  return answer(status, json::value(message));
+// Messages quote what was asked, which may be bytes that no JSON text may hold.
+std::string readable(std::string_view text) {
+  std::string out(text);
+  if (is_valid_utf8(text)) return out;
+  for (char& c : out) c = (c & 0x80) != 0 ? '?' : c;
+  return out;
 }
 
-HttpResponse malformed(int status, int code, std::string message) {
-  return answer(status, json::object{{"code", code}, {"message", std::move(message)}});
+// The handlers' own errors are a bare string; those of the layer before them carry a code.
+HttpResponse refused(int status, std::string_view message) {
+  return answer(status, json::value(readable(message)));
+}
+
+HttpResponse malformed(int status, int code, const std::string& message) {
+  return answer(status, json::object{{"code", code}, {"message", readable(message)}});
 }
 
 HttpResponse empty_answer(int status) {

@@ -41,16 +41,12 @@ struct Reader {
     if (fields.string(key, out)) out = resolve_path(folder, out);
   }
   // `key` and `key_file`: one of them replaces what was inherited.
-  bool secret(std::string_view key, Secret& out, const std::string& place) {
-    const std::string file_key = std::string(key) + "_file";
+  bool secret(std::string_view key, std::string_view file_key, Secret& out) {
     Secret own;
     const bool inline_given = fields.string(key, own.value);
-    std::string file;
-    path(file_key, file);
-    own.file = file;
-    if (inline_given && !file.empty()) {
-      fields.mistake(file_key,
-                     fmt::format("at most one of {} & {} must be configured{}", key, file_key, place));
+    path(file_key, own.file);
+    if (inline_given && !own.file.empty()) {
+      fields.mistake(file_key, fmt::format("at most one of {} & {} must be configured", key, file_key));
     }
     if (own.empty()) return false;
     out = std::move(own);
@@ -105,7 +101,7 @@ BasicAuth read_basic_auth(const Node& node, Diagnostics& diagnostics, const std:
   Reader reader{fields, folder};
   BasicAuth auth;
   fields.string("username", auth.username);
-  reader.secret("password", auth.password, "");
+  reader.secret("password", "password_file", auth.password);
   fields.done();
   return auth;
 }
@@ -116,7 +112,7 @@ Authorization read_authorization(const Node& node, Diagnostics& diagnostics, con
   Reader reader{fields, folder};
   Authorization auth;
   fields.string("type", auth.type);
-  reader.secret("credentials", auth.credentials, "");
+  reader.secret("credentials", "credentials_file", auth.credentials);
   std::string lower = auth.type;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
   if (lower == "basic") {
@@ -138,7 +134,7 @@ void read_http(const Node& node, Diagnostics& diagnostics, const std::string& na
     http.authorization = read_authorization(*auth, diagnostics, fields.name("authorization"), folder);
   }
   Secret token;
-  if (reader.secret("bearer_token", token, "")) {
+  if (reader.secret("bearer_token", "bearer_token_file", token)) {
     if (http.authorization) {
       fields.mistake("bearer_token", "authorization is not compatible with bearer_token & bearer_token_file");
     }
@@ -232,7 +228,7 @@ void read_slack(const Source& source, Integration& integration) {
   fields.boolean("send_resolved", integration.send_resolved);
   source.http(fields, slack.http);
   slack.api_url = source.global.slack_api_url;
-  reader.secret("api_url", slack.api_url, "");
+  reader.secret("api_url", "api_url_file", slack.api_url);
   check_url(fields, "api_url", slack.api_url.value);
   if (slack.api_url.empty())
     fields.mistake("api_url", "no global Slack API URL set either inline or in a file");
@@ -271,8 +267,8 @@ void read_pagerduty(const Source& source, Integration& integration) {
   PagerdutyConfig pagerduty;
   fields.boolean("send_resolved", integration.send_resolved);
   source.http(fields, pagerduty.http);
-  reader.secret("routing_key", pagerduty.routing_key, "");
-  reader.secret("service_key", pagerduty.service_key, "");
+  reader.secret("routing_key", "routing_key_file", pagerduty.routing_key);
+  reader.secret("service_key", "service_key_file", pagerduty.service_key);
   if (pagerduty.routing_key.empty() && pagerduty.service_key.empty()) {
     fields.mistake("routing_key", "missing service or routing key in PagerDuty config");
   }
@@ -315,7 +311,7 @@ void read_webhook(const Source& source, Integration& integration) {
   WebhookConfig webhook;
   fields.boolean("send_resolved", integration.send_resolved);
   source.http(fields, webhook.http);
-  reader.secret("url", webhook.url, "");
+  reader.secret("url", "url_file", webhook.url);
   if (webhook.url.empty()) fields.mistake("url", "one of url or url_file must be configured");
   check_url(fields, "url", webhook.url.value);
   size_t alerts_max = 0;
@@ -372,8 +368,8 @@ void read_email(const Source& source, Integration& integration) {
   fields.string("hello", email.hello);
   fields.string("auth_username", email.auth_username);
   fields.string("auth_identity", email.auth_identity);
-  reader.secret("auth_password", email.auth_password, "");
-  reader.secret("auth_secret", email.auth_secret, "");
+  reader.secret("auth_password", "auth_password_file", email.auth_password);
+  reader.secret("auth_secret", "auth_secret_file", email.auth_secret);
   fields.boolean("require_tls", email.require_tls);
   if (const Node* tls = fields.child("tls_config")) {
     email.tls = read_tls(*tls, source.diagnostics, fields.name("tls_config"), source.folder);
@@ -416,7 +412,7 @@ AlertmanagerGlobal read_alertmanager_global(const Node& node, Diagnostics& diagn
   if (const Node* http = fields.child("http_config")) {
     read_http(*http, diagnostics, fields.name("http_config"), folder, global.http);
   }
-  reader.secret("slack_api_url", global.slack_api_url, "");
+  reader.secret("slack_api_url", "slack_api_url_file", global.slack_api_url);
   check_url(fields, "slack_api_url", global.slack_api_url.value);
   if (fields.string("pagerduty_url", global.pagerduty_url))
     check_url(fields, "pagerduty_url", global.pagerduty_url);
@@ -428,8 +424,8 @@ AlertmanagerGlobal read_alertmanager_global(const Node& node, Diagnostics& diagn
   std::string smarthost;
   if (fields.string("smtp_smarthost", smarthost)) split_smarthost(fields, "smtp_smarthost", smarthost, smtp);
   fields.string("smtp_auth_username", smtp.auth_username);
-  reader.secret("smtp_auth_password", smtp.auth_password, "");
-  reader.secret("smtp_auth_secret", smtp.auth_secret, "");
+  reader.secret("smtp_auth_password", "smtp_auth_password_file", smtp.auth_password);
+  reader.secret("smtp_auth_secret", "smtp_auth_secret_file", smtp.auth_secret);
   fields.string("smtp_auth_identity", smtp.auth_identity);
   fields.boolean("smtp_require_tls", smtp.require_tls);
   if (const Node* tls = fields.child("smtp_tls_config")) {

@@ -32,7 +32,11 @@ std::string template_name(const Integration& integration, std::string_view key) 
 
 std::string Renderer::execute(std::string_view name) {
   if (error_) return "";
-  auto text = set_.execute(name, data_, functions_);
+  if (!functions_) {
+    functions_ = template_functions(notification_.now, options_.find_zone);
+    data_ = template_data(notification_, to_.receiver, options_.external_url);
+  }
+  auto text = set_.execute(name, data_, *functions_);
   if (text) return std::move(*text);
   error_ = text.error();
   return "";
@@ -191,8 +195,7 @@ Result<OutgoingRequest> Notifier::to_request(const Delivery& delivery, const Rea
   std::vector<Renderer> renderers;
   renderers.reserve(delivery.notifications.size());
   for (const Notification& notification : delivery.notifications) {
-    renderers.emplace_back(state_->set, template_functions(notification.now, state_->options.find_zone),
-                           template_data(notification, to.receiver, state_->options.external_url), to);
+    renderers.emplace_back(state_->set, notification, to, state_->options);
   }
   const RequestContext context{delivery, state_->options, read_file, renderers};
   auto request = std::visit(

@@ -15,10 +15,13 @@ namespace sluice::alerts::notify {
 // The name under which a text of an integration is parsed: "team/slack/0.title".
 std::string template_name(const Integration& integration, std::string_view key);
 
+// All arguments must outlive it. What templates compute with is built when the first of them is executed: a
+// webhook has none.
 class Renderer {
  public:
-  Renderer(const gotmpl::Set& set, gotmpl::Functions functions, gotmpl::Value data, const Integration& to)
-      : set_(set), functions_(std::move(functions)), data_(std::move(data)), to_(to) {}
+  Renderer(const gotmpl::Set& set, const Notification& notification, const Integration& to,
+           const NotifierOptions& options)
+      : set_(set), notification_(notification), to_(to), options_(options) {}
 
   // A text of the configuration under its key.
   std::string text(std::string_view key, const std::string& configured);
@@ -30,9 +33,11 @@ class Renderer {
 
  private:
   const gotmpl::Set& set_;
-  gotmpl::Functions functions_;
-  gotmpl::Value data_;
+  const Notification& notification_;
   const Integration& to_;
+  const NotifierOptions& options_;
+  std::optional<gotmpl::Functions> functions_;
+  gotmpl::Value data_;
   std::optional<Error> error_;
 };
 

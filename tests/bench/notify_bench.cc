@@ -63,7 +63,7 @@ std::vector<Alert> some_alerts(int count, Timestamp now, bool fire) {
     alert.annotations =
         Labels{{"description", "probe_success is 0"}, {"summary", fmt::format("web{} is down", i)}};
     alert.starts_at = now;
-    alert.ends_at = fire ? now + std::chrono::minutes(5) : now;
+    alert.ends_at = fire ? now + std::chrono::hours(5) : now;
     alert.generator_url = "http://prom.example/graph?g0.expr=probe_success+%3D%3D+0";
     out.push_back(std::move(alert));
   }
@@ -95,7 +95,7 @@ int run(int count, const std::string& kind) {
     for (auto wake = pipeline.next_wake(); wake && *wake <= until; wake = pipeline.next_wake()) {
       now = std::max(now, *wake);
       carry_out(carry_out, pipeline.step(now));
-      if (groups == static_cast<size_t>(count) * (fire ? 1 : 2)) break;
+      if (groups >= static_cast<size_t>(count) * (fire ? 1 : 2)) break;
     }
     fmt::print(
         "{}: {} groups in {} requests, {:.2f} CPU-seconds, peak {:.1f} MiB, {:.1f} MB of bodies, {:.1f} MB "
@@ -104,7 +104,7 @@ int run(int count, const std::string& kind) {
         static_cast<double>(peak_kib()) / 1024, static_cast<double>(body_bytes) / 1e6,
         static_cast<double>(journal_bytes) / 1e6);
   }
-  return groups == 2 * static_cast<size_t>(count) ? 0 : 1;
+  return groups >= 2 * static_cast<size_t>(count) ? 0 : 1;
 }
 
 }  // namespace
