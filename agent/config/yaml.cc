@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <sstream>
 #include <unordered_set>
 
@@ -470,8 +471,11 @@ bool Fields::integer(std::string_view key, int& out, int min, int max) {
 }
 
 bool Fields::size(std::string_view key, size_t& out, size_t min, size_t max) {
+  constexpr size_t kMax = static_cast<size_t>(std::numeric_limits<int64_t>::max());
   int64_t wide = 0;
-  if (!integer(key, wide, static_cast<int64_t>(min), static_cast<int64_t>(max))) return false;
+  if (!integer(key, wide, static_cast<int64_t>(std::min(min, kMax)),
+               static_cast<int64_t>(std::min(max, kMax))))
+    return false;
   out = static_cast<size_t>(wide);
   return true;
 }
