@@ -12,6 +12,8 @@ if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   exit 0
 fi
 [[ ${SLUICE_NO_INSTALL:-} ]] || deploy/install-deps.sh --test
+# A clone in another folder shares what was compiled before.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 jobs=$(nproc)
 
 cmake --preset dev
