@@ -20,6 +20,8 @@ namespace {
 using promql::SharedEvaluation;
 using Milliseconds = std::chrono::milliseconds;
 
+// How often a rule without alerts is asked whether it still has data.
+constexpr Duration kDataCheckInterval = 1min;
 // The index, in events, of a rule that is gone.
 constexpr size_t kRemoved = std::numeric_limits<size_t>::max();
 constexpr std::string_view kNotAVector = "rule result is not a vector or scalar";
@@ -76,6 +78,7 @@ struct CompiledRule {
   std::string generator_url;
   std::optional<AlertState> alerts;
   RuleStatus status;
+  std::optional<Timestamp> data_seen_at;
   std::string template_error;          // the last one, so that it is told once
   std::unordered_set<Labels> written;  // the series of the last evaluation
 };
@@ -306,7 +309,13 @@ class Run {
   void note_data(CompiledRule& rule, bool has_elements) {
     RuleStatus& status = rule.status;
     if (rule.need.kind == Need::Kind::kNothing) return;
+    // Nearly every rule has an empty answer nearly always. Looking every time would cost as much as
+    // evaluating it.
+    const bool seen_lately =
+        rule.data_seen_at && at_ >= *rule.data_seen_at && at_ - *rule.data_seen_at < kDataCheckInterval;
+    if (!has_elements && !status.no_data && rule.no_data != NoData::kAlert && seen_lately) return;
     const bool present = has_elements || presence_.present(rule.need);
+    if (present) rule.data_seen_at = at_;
     status.had_data |= present;
     const bool lost = status.had_data && !present;
     if (lost != status.no_data) {
