@@ -143,13 +143,12 @@ void read_http(const Node& node, Diagnostics& diagnostics, const std::string& na
   if (http.basic_auth && http.authorization) {
     fields.mistake("basic_auth", "at most one of basic_auth, oauth2 & authorization must be configured");
   }
-  if (fields.child("oauth2") != nullptr)
-    fields.mistake("oauth2", "oauth2 is not supported, use authorization");
+  if (fields.child("oauth2") != nullptr) fields.mistake("oauth2", "not supported, use authorization");
   for (const std::string_view key :
        {"proxy_url", "proxy_from_environment", "no_proxy", "proxy_connect_header"}) {
     const Node* proxy = fields.child(key);
     if (proxy == nullptr || proxy->scalar.empty() || proxy->scalar == "false") continue;
-    fields.mistake(key, fmt::format("{} is not supported: receivers are reached directly", key));
+    fields.mistake(key, "not supported: receivers are reached directly");
   }
   if (const Node* tls = fields.child("tls_config")) {
     http.tls = read_tls(*tls, diagnostics, fields.name("tls_config"), folder);
@@ -315,7 +314,7 @@ void read_webhook(const Source& source, Integration& integration) {
   if (webhook.url.empty()) fields.mistake("url", "one of url or url_file must be configured");
   check_url(fields, "url", webhook.url.value);
   size_t alerts_max = 0;
-  fields.size("max_alerts", alerts_max, 0, SIZE_MAX);
+  fields.size("max_alerts", alerts_max, 0, 1'000'000'000);
   webhook.alerts_max = alerts_max;
   fields.duration("timeout", webhook.timeout);
   fields.done();
@@ -455,10 +454,9 @@ Receiver read_receiver(const Node& node, const std::string& name, Diagnostics& d
   }
   for (const std::string_view key : kOtherReceivers) {
     if (fields.child(key) == nullptr) continue;
-    fields.mistake(
-        key, fmt::format("{} is not supported: a receiver tells through webhook_configs, email_configs, "
-                         "pagerduty_configs or slack_configs",
-                         key));
+    fields.mistake(key,
+                   "not supported: a receiver tells through webhook_configs, email_configs, "
+                   "pagerduty_configs or slack_configs");
   }
   fields.done();
   return receiver;

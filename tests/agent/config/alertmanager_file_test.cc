@@ -100,6 +100,7 @@ TEST(AlertmanagerFileTest, reads_everything_and_fills_in_what_is_inherited) {
 
 TEST(AlertmanagerFileTest, the_shown_text_has_no_secrets_and_reads_again) {
   const auto config = load(kFull);
+  ASSERT_NE(config, nullptr);
   for (const char* secret : {"T/B/secret", "token=1", "bearer_token: t\n"}) {
     EXPECT_EQ(config->original.find(secret), std::string::npos) << secret << "\n" << config->original;
   }
@@ -122,10 +123,10 @@ TEST(AlertmanagerFileTest, every_mistake_is_told_in_its_place) {
   const BadCase cases[] = {
       {"", "no route provided in config"},
       {"route: {receiver: a}\nreceivers: [{name: b}]\n",
-       "am.yml:1:19: undefined receiver \"a\" used in route"},
+       "am.yml:1:19: route.receiver: undefined receiver \"a\" used in route"},
       {"route: {group_by: [x]}\nreceivers: [{name: b}]\n", "root route must specify a default receiver"},
       {"route: {receiver: a, match: {x: y}}\nreceivers: [{name: a}]\n",
-       "am.yml:1:29: root route must not have any matchers"},
+       "am.yml:1:29: route.match: root route must not have any matchers"},
       {"route: {receiver: a, mute_time_intervals: [n]}\nreceivers: [{name: a}]\ntime_intervals: [{name: "
        "n}]\n",
        "root route must not have any mute time intervals"},
@@ -142,7 +143,7 @@ TEST(AlertmanagerFileTest, every_mistake_is_told_in_its_place) {
       {"route: {receiver: a, repeat_interval: 0s}\nreceivers: [{name: a}]\n",
        "repeat_interval cannot be zero"},
       {"route: {receiver: a, routes: [{matchers: ['x']}]}\nreceivers: [{name: a}]\n",
-       "am.yml:1:42: bad matcher format: x"},
+       "am.yml:1:43: bad matcher format: x"},
       {"route: {receiver: a, routes: [{mute_time_intervals: [n]}]}\nreceivers: [{name: a}]\n",
        "undefined time interval \"n\" used in route"},
       {"route: {receiver: a}\nreceivers: [{name: a, slack_configs: [{channel: x}]}]\n",
@@ -159,10 +160,10 @@ TEST(AlertmanagerFileTest, every_mistake_is_told_in_its_place) {
       {"route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: x}]}]\n",
        "no global SMTP smarthost set"},
       {"route: {receiver: a}\nreceivers:\n  - name: a\n    opsgenie_configs: [{}]\n",
-       "am.yml:4:23: opsgenie_configs is not supported"},
+       "am.yml:4:23: receivers[0].opsgenie_configs: not supported"},
       {"route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: "
        "{proxy_url: 'http://p'}}]}]\n",
-       "proxy_url is not supported"},
+       "http_config.proxy_url: not supported"},
       {"route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', htp_config: {}}]}]\n",
        "am.yml:2:59: unknown key \"htp_config\" in receivers[0].webhook_configs[0], did you mean "
        "\"http_config\"?"},
