@@ -326,7 +326,9 @@ void choose_freeze(PoolDecision& decision, const PoolFacts& facts, const PoolPol
 bool renewal_is_due(const Entry& entry, const PoolPolicy& policy, Timestamp now) {
   const Timestamp full = now + to_ms(policy.flag.ttl);
   const Timestamp lease = entry.by_operator ? std::min(full, entry.until) : full;
-  return entry.lease < lease && entry.lease - now <= policy.flag.ttl * 2 / 3;
+  // Longer than it can be: Redis's clock was set back, or the TTL was made shorter.
+  const bool too_long = entry.lease > lease + to_ms(kFutureMax);
+  return too_long || (entry.lease < lease && entry.lease - now <= policy.flag.ttl * 2 / 3);
 }
 
 bool key_has_changed(const Subject& subject, const PoolPolicy& policy) {

@@ -81,7 +81,7 @@ class Carrier {
   }
 
   void renew(const std::string& target, Entry& entry, GateEffects& out) {
-    entry.lease = std::max(entry.lease, next_lease(entry));
+    entry.lease = next_lease(entry);
     write_flag(target, entry, out);
   }
 

@@ -49,8 +49,8 @@ void Referee::on_probe(size_t agent, const std::string& pool, const std::string&
   if (seen.down) seen.last_down = world_.now();
 }
 
-void Referee::on_redis_disturbed() {
-  disturbed_until_ = world_.now() + kDisturbance;
+void Referee::on_redis_disturbed(Duration back) {
+  disturbed_until_ = std::max(disturbed_until_, world_.now() + kDisturbance + back);
   for (const auto& [pool, targets] : world_.pools()) on_record_damaged(pool);
 }
 
@@ -205,7 +205,8 @@ void Referee::on_commit(size_t index, const std::string& pool,
       if (was_flagged) changed = true;
       continue;
     }
-    if (entry.lease > now + to_ms(setup->policy.flag.ttl) + 50ms && !disturbed()) {
+    const bool written = old == before.entries.end() || old->second.lease != entry.lease;
+    if (written && entry.lease > now + to_ms(setup->policy.flag.ttl) + 50ms && !disturbed()) {
       fail(fmt::format("{}: the lease of {} is longer than the TTL", pool, target));
     }
     if (!was_flagged || old->second.since != entry.since) changed = true;
@@ -270,7 +271,13 @@ void Referee::check_evidence(size_t index, const std::string& pool, const std::s
     const auto seen = seen_.find({static_cast<size_t>(other - world_.agents().begin()), pool, target});
     if (seen == seen_.end() || seen->second.last_down == Instant::min() ||
         world_.now() - seen->second.last_down > fresh_for + kCommitSlack) {
-      fail(fmt::format("{}: {} says that it is down, and its probes say otherwise", what, voter.agent));
+      const Duration ago = seen == seen_.end() || seen->second.last_down == Instant::min()
+                               ? Duration::max()
+                               : world_.now() - seen->second.last_down;
+      fail(fmt::format(
+          "{}: {} says that it is down since {} s, seen {} s ago, and its probes were last so {} s ago", what,
+          voter.agent, to_seconds(Duration(now - ballot->second.since)),
+          to_seconds(Duration(now - ballot->second.at)), to_seconds(ago)));
     }
     ++down;
   }
@@ -344,14 +351,15 @@ void Referee::on_sample() {
     const Votes votes = count_votes(reply, world_.redis().time(),
                                     any != nullptr ? any->policy : gate::PoolPolicy{}, vote_life);
     if (static_cast<int>(able) * 2 > votes.expected && able > 0) possible_at = world_.now();
-    const Duration without = world_.now() - possible_at;
-    if (without > ttl + vote_life + kCommitSlack && able == 0 && !disturbed()) {
-      for (const std::string& key : world_.redis().keys()) {
-        if (key.starts_with("off:" + pool + ":")) {
-          fail(fmt::format("{}: {} is still set {} after the last agent that could renew it", pool, key,
-                           format_duration(without)));
-        }
-      }
+    Instant& anybody_at = anybody_able_at_.try_emplace(pool, world_.now()).first->second;
+    if (able > 0) anybody_at = world_.now();
+    const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));
+    for (const auto& [target, entry] : record.entries) {
+      if (disturbed() || entry.key.empty() || !world_.redis().get(entry.key)) continue;
+      const Instant since = entry.by_operator ? anybody_at : possible_at;
+      if (world_.now() - since <= ttl + vote_life + kCommitSlack) continue;
+      fail(fmt::format("{}: the flag of {} is still set {} after the last who could renew it", pool, target,
+                       format_duration(world_.now() - since)));
     }
     // Whatever is wrong with Redis, probes keep their cadence.
     for (size_t i = 0; i < world_.agents().size(); ++i) {

@@ -22,7 +22,8 @@ class Referee {
   // A transaction of `agent` on `pool` has been accepted; `before` is the record as it was.
   void on_commit(size_t agent, const std::string& pool, const std::optional<std::string>& before);
   // Redis lost writes, data or its time: what was true of it before is not, for a while.
-  void on_redis_disturbed();
+  // A clock that is set back by `back` makes all that was stamped before younger by as much.
+  void on_redis_disturbed(Duration back = {});
   void on_record_damaged(const std::string& pool);  // before it happens
   // Every few seconds.
   void on_sample();
@@ -71,6 +72,7 @@ class Referee {
   std::map<std::string, Instant> orphans_until_;  // per pool: flags without record are possible until then
   std::map<std::string, Instant> operators_orphans_until_;  // and some of them were an operator's
   std::map<std::string, Instant> quorum_possible_at_;       // per pool: when a majority was last able to act
+  std::map<std::string, Instant> anybody_able_at_;          // and when anybody was
 };
 
 }  // namespace sluice::sim

@@ -264,15 +264,16 @@ void World::resume(size_t index) {
 
 void World::reload(size_t index, size_t generation) {
   Agent& agent = agents_[index];
-  agent.generation = generation;
+  agent.file_generation = generation;
   if (!agent.running) return;
   on_agent(index, agent.life, [this, index] {
-    say_trace(fmt::format("{} loads configuration {}", agents_[index].name, agents_[index].generation));
     configure(agents_[index]);
+    say_trace(fmt::format("{} loads configuration {}", agents_[index].name, agents_[index].generation));
   });
 }
 
 void World::configure(Agent& agent) {
+  agent.generation = agent.file_generation;
   agent.gate->configure(local(agent), setting_.generations.at(agent.generation));
   assign(agent);
   agent.resumed_at = now_;
@@ -549,7 +550,7 @@ void World::fail_over(Duration lost, Duration clock_difference) {
 void World::step_redis_clock(Duration by) {
   redis_offset_ += by;
   redis_.set_time(redis_time());
-  referee_->on_redis_disturbed();
+  referee_->on_redis_disturbed(std::max(-by, Duration{}));
   say_trace(fmt::format("redis's clock steps by {} s", to_seconds(by)));
 }
 

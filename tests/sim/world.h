@@ -82,9 +82,10 @@ class World {
     std::string zone;
     bool running = false;
     bool paused = false;
-    uint64_t life = 0;  // grows with every start: what was sent by an earlier one does not reach it
-    size_t generation = 0;
-    bool sick = false;                                       // every probe of it fails
+    uint64_t life = 0;           // grows with every start: what was sent by an earlier one does not reach it
+    size_t generation = 0;       // of the configuration it has loaded
+    size_t file_generation = 0;  // of what it will load next
+    bool sick = false;           // every probe of it fails
     std::set<std::pair<std::string, std::string>> cut_from;  // pool, target
     Link link;
     // Its monotonic clock runs at its own rate from its own beginning.
