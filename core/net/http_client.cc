@@ -205,16 +205,21 @@ asio::awaitable<NetResult<void>> run_exchange(Net& net, const HttpRequest& reque
 
 }  // namespace
 
-asio::awaitable<HttpExchange> exchange(Net& net, HttpRequest request, ExchangeOptions options) {
+asio::awaitable<HttpExchange> exchange(Net& net, HttpRequest request, Url url, ExchangeOptions options) {
   HttpExchange seen;
-  const Result<Url> url = parse_url(request.url);
+  const NetResult<void> done = co_await run_exchange(net, request, url, options, seen);
+  if (!done) seen.fault = done.error();
+  co_return seen;
+}
+
+asio::awaitable<HttpExchange> exchange(Net& net, HttpRequest request, ExchangeOptions options) {
+  Result<Url> url = parse_url(request.url);
   if (!url) {
+    HttpExchange seen;
     seen.fault = Fault{FaultKind::kInvalid, url.error().message};
     co_return seen;
   }
-  const NetResult<void> done = co_await run_exchange(net, request, *url, options, seen);
-  if (!done) seen.fault = done.error();
-  co_return seen;
+  co_return co_await exchange(net, std::move(request), std::move(*url), std::move(options));
 }
 
 asio::awaitable<Result<HttpResponse>> fetch(Net& net, HttpRequest request, FetchOptions options) {
@@ -230,7 +235,7 @@ asio::awaitable<Result<HttpResponse>> fetch(Net& net, HttpRequest request, Fetch
     one.header_bytes_max = options.header_bytes_max;
     one.body_bytes_max = options.body_bytes_max;
     one.decompress_as_told = true;
-    HttpExchange seen = co_await exchange(net, request, std::move(one));
+    HttpExchange seen = co_await exchange(net, request, *url, std::move(one));
     if (seen.fault) {
       // Only the host: the path of a webhook is a secret.
       Error error = to_error(*seen.fault);

@@ -16,6 +16,7 @@
 #include "core/net/resolver.h"
 #include "core/net/tls.h"
 #include "core/net/tls_config.h"
+#include "core/net/url.h"
 #include "core/time.h"
 
 namespace sluice::net {
@@ -73,5 +74,8 @@ struct HttpExchange {
 // Never follows redirects. The request's URL is absolute ("http://host:80/path?query"); Host, Connection,
 // Content-Length are set here unless given. User information in the URL is ignored.
 boost::asio::awaitable<HttpExchange> exchange(Net& net, HttpRequest request, ExchangeOptions options);
+// The same with request.url already parsed: what probes thousands of targets parses each once.
+boost::asio::awaitable<HttpExchange> exchange(Net& net, HttpRequest request, Url url,
+                                              ExchangeOptions options);
 
 }  // namespace sluice::net

@@ -92,13 +92,18 @@ void ReadBuffer::consume(size_t n) {
 }
 
 std::span<char> ReadBuffer::room() {
-  if (end_ == bytes_.size() && begin_ > 0) {
-    std::copy(bytes_.begin() + static_cast<ptrdiff_t>(begin_), bytes_.end(), bytes_.begin());
+  if (end_ == capacity_ && begin_ > 0) {
+    std::copy(bytes_.get() + begin_, bytes_.get() + end_, bytes_.get());
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == bytes_.size()) bytes_.resize(bytes_.size() * 2);
-  return {bytes_.data() + end_, bytes_.size() - end_};
+  if (end_ == capacity_) {
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity_ * 2);
+    std::copy(bytes_.get(), bytes_.get() + end_, larger.get());
+    bytes_ = std::move(larger);
+    capacity_ *= 2;
+  }
+  return {bytes_.get() + end_, capacity_ - end_};
 }
 
 template <bool is_request>
@@ -174,11 +179,21 @@ bool has_member(std::string_view header, std::string_view member) {
   return false;
 }
 
+namespace {
+
+void append_headers(std::string& out, const HttpHeaders& headers) {
+  for (const HttpHeader& header : headers)
+    out.append(header.name).append(": ").append(header.value).append("\r\n");
+}
+
+}  // namespace
+
 std::string serialize_request(const std::string& method, const std::string& target,
                               const HttpHeaders& headers, std::string_view body) {
-  std::string out = fmt::format("{} {} HTTP/1.1\r\n", method, target);
-  for (const HttpHeader& header : headers)
-    fmt::format_to(std::back_inserter(out), "{}: {}\r\n", header.name, header.value);
+  std::string out;
+  out.reserve(256 + target.size() + body.size());
+  out.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
+  append_headers(out, headers);
   out += "\r\n";
   out += body;
   return out;
@@ -187,8 +202,7 @@ std::string serialize_request(const std::string& method, const std::string& targ
 std::string serialize_response_head(int status, const HttpHeaders& headers, size_t content_length,
                                     bool keep_alive) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
-  for (const HttpHeader& header : headers)
-    fmt::format_to(std::back_inserter(out), "{}: {}\r\n", header.name, header.value);
+  append_headers(out, headers);
   const bool bodiless = status == 204 || status == 304 || status / 100 == 1;
   if (!bodiless) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", content_length);
   out += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";

@@ -63,14 +63,15 @@ extern template class MessageParser<false>;
 // Bytes that were read but not yet parsed. Grows as long as the parser takes nothing: its user bounds that.
 class ReadBuffer {
  public:
-  std::string_view pending() const { return {bytes_.data() + begin_, end_ - begin_}; }
+  std::string_view pending() const { return {bytes_.get() + begin_, end_ - begin_}; }
   void consume(size_t n);
   // Room for at least one more byte.
   std::span<char> room();
   void filled(size_t n) { end_ += n; }
 
  private:
-  std::vector<char> bytes_ = std::vector<char>(8 * 1024);
+  size_t capacity_ = 8 * 1024;
+  std::unique_ptr<char[]> bytes_ = std::make_unique_for_overwrite<char[]>(capacity_);
   size_t begin_ = 0, end_ = 0;
 };
 

@@ -153,6 +153,8 @@ asio::awaitable<NetResult<std::unique_ptr<Stream>>> connect_tcp(Endpoint endpoin
 
 asio::awaitable<NetResult<std::unique_ptr<Stream>>> connect_any(std::vector<IpAddress> addresses,
                                                                 uint16_t port, Deadline& deadline) {
+  // The usual case: all of the time is for the only address.
+  if (addresses.size() == 1) co_return co_await connect_tcp({addresses[0], port}, deadline);
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   std::optional<Fault> last;
   for (size_t i = 0; i < addresses.size() && !deadline.expired(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 #include <boost/url/url_view.hpp>
@@ -24,13 +25,17 @@ uint16_t default_port(bool https) {
 
 // What people write and browsers accept, but RFC 3986 does not: "|", "{", non-ASCII letters. Percent-encoded,
 // as Go does it.
-std::string made_strict(std::string_view text) {
+bool is_odd(char c) {
   constexpr std::string_view kOdd = "\"<>\\^`{|}";
+  return static_cast<unsigned char>(c) >= 0x80 || kOdd.find(c) != kOdd.npos;
+}
+
+std::string made_strict(std::string_view text) {
+  if (std::none_of(text.begin(), text.end(), is_odd)) return std::string(text);
   std::string strict;
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x80 || kOdd.find(c) != kOdd.npos) {
-      strict += fmt::format("%{:02X}", byte);
+    if (is_odd(c)) {
+      strict += fmt::format("%{:02X}", static_cast<unsigned char>(c));
     } else {
       strict += c;
     }

@@ -53,7 +53,13 @@ class Verdict {
  public:
   explicit Verdict(bool explain) : explain_(explain) {}
 
-  // One assertion. The first that fails is the reason.
+  // One assertion, said by `say` if anybody wants to know. The first that fails is the reason.
+  template <typename Say>
+    requires std::is_invocable_r_v<std::string, Say>
+  bool expect(bool holds, Reason reason, Say say) {
+    if (holds && !explain_) return true;
+    return expect(holds, reason, std::string(say()));
+  }
   bool expect(bool holds, Reason reason, std::string text) {
     if (explain_)
       findings_.push_back({holds ? Finding::Kind::kPassed : Finding::Kind::kFailed, at_, one_line(text)});
@@ -121,7 +127,7 @@ void judge_status(const HttpRules& rules, const HttpObservation& seen, Verdict& 
   const bool rejected = seen.sent_credentials && (status == 401 || status == 403);
   verdict.expect(status_accepted(rules.module, status),
                  rejected ? Reason::kAuthRejected : Reason::kStatusMismatch,
-                 fmt::format("status {}, wanted {}", status, wanted_status(rules.module)));
+                 [&] { return fmt::format("status {}, wanted {}", status, wanted_status(rules.module)); });
 }
 
 // The values of a header; several lines of one name are several values, as in Go.
@@ -281,7 +287,7 @@ Reason exchange_reason(const net::HttpExchange& exchange) {
 
 ProbeResult judge(const HttpRules& rules, const HttpObservation& seen, bool explain) {
   Verdict verdict(explain);
-  if (seen.resolve > Duration(0) && seen.address) {
+  if (explain && seen.resolve > Duration(0) && seen.address) {
     verdict.advance(seen.resolve);
     verdict.note(fmt::format("resolved to {} in {:.3f} ms", seen.address->to_string(),
                              to_seconds(seen.resolve) * 1000));

@@ -71,13 +71,17 @@ void set_cookies(HttpRequest& request, const std::string& cookies) {
 asio::awaitable<HttpObservation> observe(net::Net& net, const HttpRules& rules, std::string target,
                                          Instant deadline) {
   HttpObservation seen;
-  Result<HttpRequest> request = make_request(rules.module, with_scheme(target));
+  Result<net::Url> url = net::parse_url(with_scheme(target));
+  if (!url) {
+    seen.fault = invalid_fault(url.error());
+    co_return seen;
+  }
+  Result<HttpRequest> request = make_request(rules.module, *url);
   if (!request) {
     seen.fault = invalid_fault(request.error());
     co_return seen;
   }
   seen.sent_credentials = !find_header(request->headers, "Authorization").empty();
-  Result<net::Url> url = net::parse_url(request->url);
   const std::string first_host = url->host;
   co_await look_up(net, rules, first_host, deadline, seen);
   if (seen.fault) co_return seen;
@@ -92,7 +96,7 @@ asio::awaitable<HttpObservation> observe(net::Net& net, const HttpRules& rules, 
       // The configured name is that of the target, not of the places it redirects to.
       options.tls.server_name.clear();
     }
-    seen.exchanges.push_back(co_await net::exchange(net, *request, std::move(options)));
+    seen.exchanges.push_back(co_await net::exchange(net, *request, *url, std::move(options)));
     const net::HttpExchange& last = seen.exchanges.back();
     if (!follow(rules, seen)) co_return seen;
     seen.exchanges.back().body = {};  // only the last one is judged

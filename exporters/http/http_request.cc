@@ -74,9 +74,13 @@ Result<void> add_extra_headers(const HttpModule& module, HttpHeaders& headers) {
 Result<HttpRequest> make_request(const HttpModule& module, const std::string& text) {
   const Result<net::Url> url = net::parse_url(text);
   if (!url) return url.error();
+  return make_request(module, *url);
+}
+
+Result<HttpRequest> make_request(const HttpModule& module, const net::Url& url) {
   HttpRequest request;
   request.method = module.method;
-  request.url = url->to_string();
+  request.url = url.to_string();
   request.headers = module.headers;
   request.body = module.body;
   if (!module.body_file.empty()) {
@@ -84,7 +88,7 @@ Result<HttpRequest> make_request(const HttpModule& module, const std::string& te
     if (!body) return body.error();
     request.body = *body;
   }
-  const Result<std::string> credentials = authorization(module, *url);
+  const Result<std::string> credentials = authorization(module, url);
   if (!credentials) return credentials.error();
   if (!credentials->empty()) set_header(request.headers, "Authorization", *credentials);
   if (const Result<void> added = add_extra_headers(module, request.headers); !added) return added.error();

@@ -5,6 +5,7 @@
 
 #include "core/http_message.h"
 #include "core/net/resolver.h"
+#include "core/net/url.h"
 #include "core/result.h"
 #include "exporters/http/config.h"
 
@@ -14,6 +15,7 @@ namespace sluice::exporters::http {
 // a rotated secret needs no reload. Fails when one cannot be read. User and password in the URL become basic
 // authentication unless the module has its own, and leave the URL.
 Result<HttpRequest> make_request(const HttpModule& module, const std::string& url);
+Result<HttpRequest> make_request(const HttpModule& module, const net::Url& url);
 
 net::ResolveOptions resolve_options(const HttpModule& module);
 

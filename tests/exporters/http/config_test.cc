@@ -69,7 +69,9 @@ TEST(HttpDateTest, reads_the_three_forms) {
     EXPECT_EQ(to_unix_ms(*at), 784111777000) << text;
   }
   for (const char* text :
-       {"", "yesterday, of all days", "Sun, 06 Nov 1994 08:49:37 CET", "06 Nov 1994 08:49:37 GMT junk"}) {
+       {"", "yesterday, of all days", "Sun, 06 Nov 1994 08:49:37 CET", "06 Nov 1994 08:49:37 GMT junk",
+        "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nox 1994 08:49:37 GMT",
+        "Sun, 06 Nov 19x4 08:49:37 GMT", "Sun Nov 06 08-49-37 1994"}) {
     EXPECT_FALSE(parse_http_date(text)) << text;
   }
 }
