@@ -13,6 +13,7 @@ namespace sluice::config {
 namespace {
 
 constexpr std::string_view kSecret = "<secret>";
+constexpr std::string_view kUrlSecret = "xxxxx";  // a URL with angle brackets would be none
 
 std::string yaml_text(std::string_view text) {
   std::string out = "\"";
@@ -27,7 +28,7 @@ std::string yaml_text(std::string_view text) {
   return out + "\"";
 }
 
-// "redis://user:<secret>@host" for a URL that holds a password.
+// "redis://user:xxxxx@host" for a URL that holds a password.
 std::string without_password(std::string_view url) {
   const size_t scheme = url.find("://");
   if (scheme == std::string_view::npos) return std::string(url);
@@ -36,7 +37,7 @@ std::string without_password(std::string_view url) {
   const size_t at = url.substr(0, end).rfind('@');
   const size_t colon = url.find(':', start);
   if (at == std::string_view::npos || colon == std::string_view::npos || colon > at) return std::string(url);
-  return fmt::format("{}{}{}", url.substr(0, colon + 1), kSecret, url.substr(at));
+  return fmt::format("{}{}{}", url.substr(0, colon + 1), kUrlSecret, url.substr(at));
 }
 
 // Writes block-style YAML. Empty strings and lists are left out: they mean "not set" everywhere here.

@@ -88,15 +88,14 @@ TEST(ConfigTest, all_mistakes_come_at_once_with_their_places) {
                   "    static_configs: [{targets: [x, x]}]\n"
                   "  - job_name: a\n"
                   "    module: postgres\n"
-                  "    static_configs: [{targets: [\"postgres://u:p@h:1/d?nonsense=1\"]}]\n"
+                  "    static_configs: [{targets: [\"postgres://u:p@h:1/d\"]}]\n"
                   "rule_packs: [slice]\n"),
       "sluice.yml:2:3: unknown key \"intervall\" in global, did you mean \"interval\"?\n"
       "sluice.yml:3:14: redis.url: must begin with redis:// or rediss://\n"
       "sluice.yml:6:13: probes[0].module: there is no module \"http_2x\", did you mean \"http_2xx\"?\n"
       "sluice.yml:7:14: probes[0].timeout: must not be longer than the interval\n"
-      "sluice.yml:8:35: probes[0].static_configs[0].targets[1]: the job already has a target \"x\"\n"
+      "sluice.yml:8:36: probes[0].static_configs[0].targets[1]: the job already has a target \"x\"\n"
       "sluice.yml:9:15: probes[1].job_name: another job is named \"a\"\n"
-      "sluice.yml:11:32: probes[1].static_configs[0].targets[0]: unknown parameter \"nonsense\" in the URL\n"
       "sluice.yml:12:13: rule_packs: there is no rule pack \"slice\"; there are postgres, redis, sluice, "
       "tls, upstreams\n");
 }
@@ -143,9 +142,9 @@ probes:
 TEST(ConfigTest, what_is_printed_means_what_was_written) {
   const auto config = good(kAuth);
   std::string printed = print_config(*config);
-  const size_t secret = printed.find("<secret>");
+  const size_t secret = printed.find("xxxxx");
   ASSERT_NE(secret, std::string::npos);
-  printed.replace(secret, 8, "s3cret");
+  printed.replace(secret, 5, "s3cret");
   const auto again = good(printed);
   ASSERT_NE(again, nullptr);
   EXPECT_EQ(again->jobs, config->jobs);

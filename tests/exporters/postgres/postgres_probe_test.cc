@@ -274,9 +274,10 @@ TEST_F(PostgresProberTest, a_thawed_server_sees_at_most_two_connections_of_a_pro
   const ProbeResult result = probe(*p);
   EXPECT_THAT(result, HasReason(Reason::kOk));
   EXPECT_EQ(value(result, "probe_postgres_connections_waiting"), 0);
-  EXPECT_EQ(connections() - before, 2u) << "six probes, two connections";
+  const auto after_thaw = connections();
+  EXPECT_LE(after_thaw - before, 2u) << "six probes, at most two connections";
   EXPECT_THAT(probe(*p), HasReason(Reason::kOk));
-  EXPECT_EQ(connections() - before, 3u) << "and from then on a fresh one each";
+  EXPECT_EQ(connections() - after_thaw, 1u) << "and from then on a fresh one each";
   EXPECT_TRUE(support::eventually([&] {
     return server.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sluice'") == "0";
   }));
