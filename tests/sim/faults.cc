@@ -373,8 +373,8 @@ Outcome try_seed(uint64_t seed, Duration time, bool verbose) {
   } catch (const Violation& violation) {
     outcome.violation = violation.what();
     outcome.step = world.step();
-    outcome.trace.assign(world.trace().begin(), world.trace().end());
   }
+  outcome.trace.assign(world.trace().begin(), world.trace().end());
   outcome.counts = world.counts();
   outcome.simulated = world.now() - begin;
   return outcome;
