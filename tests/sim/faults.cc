@@ -99,9 +99,8 @@ Setting random_setting(Random& random) {
   return setting;
 }
 
-World::Agent& Chaos::any_agent(size_t& index) {
-  index = world_.random().below(world_.agents().size());
-  return world_.agents()[index];
+size_t Chaos::any_agent() {
+  return world_.random().below(world_.agents().size());
 }
 
 // One, a zone, a minority, a majority, or all of them.
@@ -142,161 +141,174 @@ std::pair<std::string, std::string> Chaos::any_target() {
   return {pool->first, pool->second[world_.random().below(pool->second.size())].name};
 }
 
+// One row per way to break something; the weight is how often it is drawn.
+const Chaos::Fault Chaos::kFaults[] = {
+    {3, &Chaos::kill_agents},       {3, &Chaos::restart_agent},   {3, &Chaos::pause_agents},
+    {6, &Chaos::cut_agents},        {3, &Chaos::lose_messages},   {3, &Chaos::delay_messages},
+    {3, &Chaos::stop_redis},        {6, &Chaos::fail_redis_over}, {3, &Chaos::step_redis_clock},
+    {1, &Chaos::flush_redis},       {9, &Chaos::break_target},    {3, &Chaos::break_pools},
+    {3, &Chaos::make_agent_sick},   {3, &Chaos::cut_paths},       {6, &Chaos::reload_agents},
+    {3, &Chaos::speak_as_operator}, {1, &Chaos::lose_record},
+};
+
 void Chaos::break_something() {
+  uint64_t weights = 0;
+  for (const Fault& fault : kFaults) weights += fault.weight;
+  uint64_t drawn = world_.random().below(weights);
+  length_ = seconds(world_.random(), 3, 120);
+  for (const Fault& fault : kFaults) {
+    if (drawn < fault.weight) return (this->*fault.apply)();
+    drawn -= fault.weight;
+  }
+}
+
+void Chaos::kill_agents() {
+  for (const size_t i : some_agents()) {
+    world_.note_fault("agent killed", world_.agents()[i].name);
+    world_.kill(i);
+    world_.at(length_, [this, i] { world_.start(i); });
+  }
+}
+
+void Chaos::restart_agent() {
+  const size_t i = any_agent();
+  world_.note_fault("agent restarted", world_.agents()[i].name);
+  world_.stop(i);
+  world_.at(length_ / 6, [this, i] { world_.start(i); });
+}
+
+void Chaos::pause_agents() {
+  for (const size_t i : some_agents()) {
+    world_.note_fault("agent paused", world_.agents()[i].name);
+    world_.pause(i);
+    world_.at(length_, [this, i] { world_.resume(i); });
+  }
+}
+
+void Chaos::cut_agents() {
+  const uint64_t direction = world_.random().below(3);
+  for (const size_t i : some_agents()) {
+    Link& link = world_.agents()[i].link;
+    link.requests_lost = direction != 1;
+    link.replies_lost = direction != 0;
+    world_.note_fault(direction == 2 ? "partition" : "asymmetric partition", world_.agents()[i].name);
+    world_.at(length_, [this, i] {
+      Link& healed = world_.agents()[i].link;
+      healed.requests_lost = healed.replies_lost = false;
+    });
+  }
+}
+
+void Chaos::lose_messages() {
+  const size_t i = any_agent();
+  world_.note_fault("loss", world_.agents()[i].name);
+  world_.agents()[i].link.loss_percent = static_cast<int>(5 + world_.random().below(60));
+  world_.at(length_, [this, i] { world_.agents()[i].link.loss_percent = 0; });
+}
+
+void Chaos::delay_messages() {
+  for (const size_t i : some_agents()) {
+    world_.note_fault("delay", world_.agents()[i].name);
+    world_.agents()[i].link.delay_max = seconds(world_.random(), 1, 4);
+    world_.at(length_, [this, i] { world_.agents()[i].link.delay_max = Link{}.delay_max; });
+  }
+}
+
+void Chaos::stop_redis() {
+  world_.note_fault("redis down", "");
+  world_.set_redis_up(false);
+  world_.at(length_, [this] { world_.set_redis_up(true); });
+}
+
+void Chaos::fail_redis_over() {
+  const Duration lost = world_.random().between(0s, 1s);
+  world_.note_fault("redis fail-over", format_duration(lost));
+  world_.fail_over(lost, world_.random().between(-500ms, 500ms));
+}
+
+void Chaos::step_redis_clock() {
+  world_.note_fault("redis clock step", "");
+  world_.step_redis_clock(world_.random().between(-120s, 120s));
+}
+
+void Chaos::flush_redis() {
+  world_.note_fault("redis data lost", "");
+  world_.flush_redis();
+}
+
+void Chaos::break_target() {
   Random& random = world_.random();
-  const Duration length = seconds(random, 3, 120);
-  size_t index = 0;
-  World::Agent& agent = any_agent(index);
-  switch (random.below(22)) {
-    case 0:
-      for (const size_t i : some_agents()) {
-        world_.note_fault("agent killed", world_.agents()[i].name);
-        world_.kill(i);
-        world_.at(length, [this, i] { world_.start(i); });
-      }
-      return;
-    case 1:
-      world_.note_fault("agent restarted", agent.name);
-      world_.stop(index);
-      world_.at(seconds(random, 1, 20), [this, index] { world_.start(index); });
-      return;
-    case 2:
-      for (const size_t i : some_agents()) {
-        world_.note_fault("agent paused", world_.agents()[i].name);
-        world_.pause(i);
-        world_.at(length, [this, i] { world_.resume(i); });
-      }
-      return;
-    case 3:
-    case 4: {
-      const uint64_t direction = random.below(3);
-      for (const size_t i : some_agents()) {
-        Link& link = world_.agents()[i].link;
-        link.requests_lost = direction != 1;
-        link.replies_lost = direction != 0;
-        world_.note_fault(direction == 2 ? "partition" : "asymmetric partition", world_.agents()[i].name);
-        world_.at(length, [this, i] {
-          world_.agents()[i].link.requests_lost = world_.agents()[i].link.replies_lost = false;
-        });
-      }
-      return;
+  const auto name = any_target();
+  const TargetState states[] = {TargetState::kRefuses, TargetState::kHangs, TargetState::kSlow,
+                                TargetState::kFlaps};
+  const TargetState state = states[random.below(std::size(states))];
+  world_.note_fault(fmt::format("target {}", to_string(state)), name.first + "/" + name.second);
+  world_.set_target(name.first, name.second, state, seconds(random, 3, 40));
+  world_.at(length_ * 2, [this, name] { world_.set_target(name.first, name.second, TargetState::kUp); });
+}
+
+// Most of a pool at once, or most of everything.
+void Chaos::break_pools() {
+  const bool everywhere = world_.random().below(3) == 0;
+  const std::string only = any_target().first;
+  world_.note_fault("correlated outage", everywhere ? "all pools" : only);
+  for (const std::string& pool : world_.pool_names()) {
+    if (!everywhere && pool != only) continue;
+    for (const std::string& target : world_.target_names(pool)) {
+      if (world_.random().below(5) == 0) continue;
+      world_.set_target(pool, target, TargetState::kRefuses);
+      world_.at(length_, [this, pool, target] { world_.set_target(pool, target, TargetState::kUp); });
     }
-    case 5:
-      world_.note_fault("loss", agent.name);
-      agent.link.loss_percent = static_cast<int>(5 + random.below(60));
-      world_.at(length, [this, index] { world_.agents()[index].link.loss_percent = 0; });
-      return;
-    case 6:
-      for (const size_t i : some_agents()) {
-        world_.note_fault("delay", world_.agents()[i].name);
-        world_.agents()[i].link.delay_max = seconds(random, 1, 4);
-        world_.at(length, [this, i] { world_.agents()[i].link.delay_max = 5ms; });
-      }
-      return;
-    case 7:
-      world_.note_fault("redis down", "");
-      world_.set_redis_up(false);
-      world_.at(length, [this] { world_.set_redis_up(true); });
-      return;
-    case 8:
-    case 9: {
-      const Duration lost = random.between(0s, 1s);
-      world_.note_fault("redis fail-over", format_duration(lost));
-      world_.fail_over(lost, random.between(-500ms, 500ms));
-      return;
-    }
-    case 10:
-      world_.note_fault("redis clock step", "");
-      world_.step_redis_clock(random.between(-120s, 120s));
-      return;
-    case 11:
-      if (random.below(3) != 0) return;
-      world_.note_fault("redis data lost", "");
-      world_.flush_redis();
-      return;
-    case 12:
-    case 13:
-    case 14: {
-      const std::pair<std::string, std::string> name = any_target();
-      const std::string& pool = name.first;
-      const std::string& target = name.second;
-      const TargetState states[] = {TargetState::kRefuses, TargetState::kHangs, TargetState::kSlow,
-                                    TargetState::kFlaps};
-      const TargetState state = states[random.below(4)];
-      world_.note_fault(fmt::format("target {}", to_string(state)), pool + "/" + target);
-      world_.set_target(pool, target, state, seconds(random, 3, 40));
-      world_.at(length * 2, [this, name] { world_.set_target(name.first, name.second, TargetState::kUp); });
-      return;
-    }
-    case 15: {
-      const bool everywhere = random.below(3) == 0;
-      const std::string only = any_target().first;
-      world_.note_fault("correlated outage", everywhere ? "all pools" : only);
-      for (const auto& [pool, targets] : world_.pools()) {
-        if (!everywhere && pool != only) continue;
-        std::vector<std::string> names;
-        for (const Target& target : targets) names.push_back(target.name);
-        for (const std::string& target : names) {
-          if (random.below(5) == 0) continue;
-          world_.set_target(pool, target, TargetState::kRefuses);
-          world_.at(length, [this, name = std::pair(pool, target)] {
-            world_.set_target(name.first, name.second, TargetState::kUp);
-          });
-        }
-      }
-      return;
-    }
-    case 16:
-      world_.note_fault("sick vantage", agent.name);
-      agent.sick = true;
-      world_.at(length, [this, index] { world_.agents()[index].sick = false; });
-      return;
-    case 17: {
-      const auto name = any_target();
-      for (const size_t i : some_agents()) {
-        world_.note_fault("path cut", world_.agents()[i].name + " to " + name.first + "/" + name.second);
-        world_.agents()[i].cut_from.insert(name);
-        world_.at(length, [this, i, name] { world_.agents()[i].cut_from.erase(name); });
-      }
-      return;
-    }
-    case 18:
-    case 19: {
-      const size_t generation = random.below(world_.setting().generations.size());
-      for (const size_t i : some_agents()) {
-        world_.note_fault("reload", world_.agents()[i].name);
-        world_.reload(i, generation);
-      }
-      return;
-    }
-    case 20: {
-      const std::pair<std::string, std::string> name = any_target();
-      const std::string& pool = name.first;
-      const std::string& target = name.second;
-      gate::Override word{.target = target,
-                          .action = static_cast<gate::Override::Action>(random.below(4)),
-                          .at = world_.redis_time(),
-                          .until = world_.redis_time() + to_ms(length),
-                          .reason = "chaos",
-                          .by = "ann"};
-      if (word.action == gate::Override::Action::kFreeze) word.target.clear();
-      world_.note_fault("operator's word", std::string(to_string(word.action)));
-      world_.say(pool, word);
-      if (random.below(2) == 0) {
-        world_.at(length / 2, [this, name, word] { world_.unsay(name.first, gate::override_field(word)); });
-      }
-      return;
-    }
-    default:
-      if (random.below(3) != 0) return;
-      const std::string pool = any_target().first;
-      if (random.below(2) == 0) {
-        world_.note_fault("record damaged", pool);
-        world_.damage_record(pool);
-      } else {
-        world_.note_fault("record lost", pool);
-        world_.lose_record(pool);
-      }
+  }
+}
+
+void Chaos::make_agent_sick() {
+  const size_t i = any_agent();
+  world_.note_fault("sick vantage", world_.agents()[i].name);
+  world_.agents()[i].sick = true;
+  world_.at(length_, [this, i] { world_.agents()[i].sick = false; });
+}
+
+void Chaos::cut_paths() {
+  const auto name = any_target();
+  for (const size_t i : some_agents()) {
+    world_.note_fault("path cut", world_.agents()[i].name + " to " + name.first + "/" + name.second);
+    world_.agents()[i].cut_from.insert(name);
+    world_.at(length_, [this, i, name] { world_.agents()[i].cut_from.erase(name); });
+  }
+}
+
+void Chaos::reload_agents() {
+  const size_t generation = world_.random().below(world_.setting().generations.size());
+  for (const size_t i : some_agents()) {
+    world_.note_fault("reload", world_.agents()[i].name);
+    world_.reload(i, generation);
+  }
+}
+
+void Chaos::speak_as_operator() {
+  const auto name = any_target();
+  gate::Override word{.target = name.second,
+                      .action = static_cast<gate::Override::Action>(world_.random().below(4)),
+                      .at = world_.redis_time(),
+                      .until = world_.redis_time() + to_ms(length_),
+                      .reason = "chaos",
+                      .by = "ann"};
+  if (word.action == gate::Override::Action::kFreeze) word.target.clear();
+  world_.note_fault("operator's word", std::string(to_string(word.action)));
+  world_.say(name.first, word);
+  if (world_.random().below(2) == 0) return;
+  world_.at(length_ / 2, [this, name, word] { world_.unsay(name.first, gate::override_field(word)); });
+}
+
+void Chaos::lose_record() {
+  const std::string pool = any_target().first;
+  if (world_.random().below(2) == 0) {
+    world_.note_fault("record damaged", pool);
+    world_.damage_record(pool);
+  } else {
+    world_.note_fault("record lost", pool);
+    world_.lose_record(pool);
   }
 }
 
@@ -320,12 +332,13 @@ void Chaos::heal_all(size_t generation) {
     world_.start(i);
     world_.reload(i, generation);
   }
-  for (const auto& [pool, targets] : world_.pools()) {
-    std::vector<std::string> names;
-    for (const Target& target : targets) names.push_back(target.name);
-    for (const std::string& name : names) world_.set_target(pool, name, TargetState::kUp);
+  for (const std::string& pool : world_.pool_names()) {
+    const std::vector<std::string> names = world_.target_names(pool);
     world_.unsay(pool, "*");
-    for (const std::string& name : names) world_.unsay(pool, name);
+    for (const std::string& name : names) {
+      world_.set_target(pool, name, TargetState::kUp);
+      world_.unsay(pool, name);
+    }
     if (random.below(2) == 0)
       world_.set_target(pool, names[random.below(names.size())], TargetState::kRefuses);
   }
@@ -353,14 +366,6 @@ void play(World& world, Duration time) {
 }
 
 }  // namespace
-
-Counts run_seed(uint64_t seed, Duration time, bool verbose) {
-  Random random(seed);
-  World world(random_setting(random), seed);
-  world.verbose = verbose;
-  play(world, time);
-  return world.counts();
-}
 
 Outcome try_seed(uint64_t seed, Duration time, bool verbose) {
   Random random(seed);

@@ -19,17 +19,41 @@ class Chaos {
   void heal_all(size_t generation);
 
  private:
-  World::Agent& any_agent(size_t& index);
+  struct Fault {
+    uint64_t weight;
+    void (Chaos::*apply)();
+  };
+  static const Fault kFaults[];
+
+  size_t any_agent();
   std::vector<size_t> some_agents();
   std::pair<std::string, std::string> any_target();
   void break_something();
 
+  void kill_agents();
+  void restart_agent();
+  void pause_agents();
+  void cut_agents();
+  void lose_messages();
+  void delay_messages();
+  void stop_redis();
+  void fail_redis_over();
+  void step_redis_clock();
+  void flush_redis();
+  void break_target();
+  void break_pools();
+  void make_agent_sick();
+  void cut_paths();
+  void reload_agents();
+  void speak_as_operator();
+  void lose_record();
+
   World& world_;
+  Duration length_{};  // of the fault that is being made
 };
 
-// A whole run: chaos and calm in turns for `time` of virtual time. Throws Violation.
-Counts run_seed(uint64_t seed, Duration time, bool verbose = false);
-// As run_seed; a violation comes back as text with the newest lines of the trace, and where it was.
+// A whole run: chaos and calm in turns for at least `time` of virtual time. A violation comes back as text,
+// with where it was; the newest lines of the trace come in any case.
 struct Outcome {
   Counts counts;
   Duration simulated{};

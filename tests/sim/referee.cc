@@ -71,8 +71,9 @@ bool Referee::operators_orphans(const std::string& pool) const {
   return until != operators_orphans_until_.end() && world_.now() < until->second;
 }
 
-void Referee::on_read(size_t agent, const std::string& pool, const test::RedisReply& votes) {
-  reads_[{agent, pool}] = {world_.redis().time(), votes};
+void Referee::on_read(size_t agent, const std::string& pool,
+                      std::shared_ptr<const std::vector<test::RedisReply>> replies) {
+  reads_[{agent, pool}] = {world_.redis().time(), std::move(replies)};
 }
 
 Referee::Votes Referee::count_votes(const test::RedisReply& reply, Timestamp now,
@@ -197,10 +198,12 @@ void Referee::on_commit(size_t index, const std::string& pool,
   }
   if (out_after > out_before + 1) fail(fmt::format("{}: {} disables two at a time", pool, agent.name));
 
+  const Timestamp read_at = reads_.at({index, pool}).at;
   bool changed = false;
   for (const auto& [target, entry] : after.entries) {
     const auto old = before.entries.find(target);
-    const bool was_flagged = old != before.entries.end() && is_flagged(old->second, now);
+    // As it was when it was decided about: a lease may end while its renewal is on the way.
+    const bool was_flagged = old != before.entries.end() && is_flagged(old->second, read_at);
     if (!is_flagged(entry, now)) {
       if (was_flagged) changed = true;
       continue;
@@ -249,7 +252,7 @@ void Referee::check_evidence(size_t index, const std::string& pool, const std::s
   const Timestamp now = read.at;
   if (world_.redis().time() - now > kCommitSlack)
     fail(fmt::format("{}: {} commits what it read long ago", pool, agent.name));
-  const Votes votes = count_votes(read.votes, now, setup.policy, fresh_for);
+  const Votes votes = count_votes(read.votes(), now, setup.policy, fresh_for);
   const std::string what =
       fmt::format("{}: {} {} {}", pool, agent.name, renewal ? "renews" : "disables", target);
   if (votes.fresh * 2 <= votes.expected) {
@@ -293,7 +296,7 @@ void Referee::check_freeze(size_t index, const std::string& pool, const std::str
   const gate::PoolSetup& setup = *world_.setup(world_.agents()[index].generation, pool);
   const Read& read = reads_.at({index, pool});
   const Timestamp now = read.at;
-  const Votes votes = count_votes(read.votes, now, setup.policy, lifetime(setup));
+  const Votes votes = count_votes(read.votes(), now, setup.policy, lifetime(setup));
   std::vector<Timestamp> onsets;
   for (const gate::Member& member : setup.members) {
     int up = 0;
@@ -366,7 +369,7 @@ void Referee::on_sample() {
       const World::Agent& agent = world_.agents()[i];
       if (!agent.running || agent.paused || agent.gate->policy(pool) == nullptr) continue;
       for (const auto& [name, at] : agent.last_probe) {
-        if (name.first != pool || !agent.ids.contains(name)) continue;
+        if (name.first != pool || !agent.ids.contains(name) || agent.stuck.contains(name)) continue;
         if (!agent.scheduler.contains(agent.ids.at(name))) continue;
         if (agent.resumed_at > at || world_.now() - at <= 3 * interval + 5s) continue;
         fail(fmt::format("{} has not probed {}/{} for {}", agent.name, pool, name.second,

@@ -17,7 +17,8 @@ class Referee {
 
   void on_start(size_t agent);
   // Redis has answered `agent`'s question about `pool` with these votes: what its next commit may rest on.
-  void on_read(size_t agent, const std::string& pool, const test::RedisReply& votes);
+  void on_read(size_t agent, const std::string& pool,
+               std::shared_ptr<const std::vector<test::RedisReply>> replies);
   void on_probe(size_t agent, const std::string& pool, const std::string& target, bool good);
   // A transaction of `agent` on `pool` has been accepted; `before` is the record as it was.
   void on_commit(size_t agent, const std::string& pool, const std::optional<std::string>& before);
@@ -47,7 +48,9 @@ class Referee {
 
   struct Read {
     Timestamp at;
-    test::RedisReply votes;
+    std::shared_ptr<const std::vector<test::RedisReply>> replies;  // the votes are the last but one
+
+    const test::RedisReply& votes() const { return (*replies)[replies->size() - 2]; }
   };
 
   Votes count_votes(const test::RedisReply& reply, Timestamp now, const gate::PoolPolicy& policy,

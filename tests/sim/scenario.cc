@@ -193,10 +193,12 @@ class Player {
       const auto [pool, target] = target_of(words.at(1));
       return world_->unsay(pool, target);
     }
-    if (verb == "path" || verb == "mend") {
+    if (verb == "path" || verb == "mend" || verb == "stick") {
       for (const size_t i : agents_of(words, 1, words.size() - 1)) {
-        auto& cut = world_->agents()[i].cut_from;
-        verb == "path" ? void(cut.insert(target_of(words.back()))) : void(cut.erase(target_of(words.back())));
+        World::Agent& agent = world_->agents()[i];
+        if (verb == "path") agent.cut_from.insert(target_of(words.back()));
+        if (verb == "mend") agent.cut_from.erase(target_of(words.back()));
+        if (verb == "stick") agent.stuck.insert(target_of(words.back()));
       }
       return;
     }

@@ -6,7 +6,7 @@
 //   fleet agents=5 zones=2             pool auth members=4 interval=5s ttl=60s ...      generation (then
 //   pools anew) run 30s                            target auth/t0 refuses|hangs|slow|flaps 10s|up
 //   kill|stop|start|pause|resume|sick|well|cut|cut-replies|join AGENT...                reload GENERATION
-//   AGENT... path|mend AGENT... auth/t0         lossy 30 AGENT... redis down|up|flush|fail-over 1s|clock
+//   AGENT... path|mend|stick AGENT... auth/t0       lossy 30 AGENT... redis down|up|flush|fail-over 1s|clock
 //   60s|clock -60s      record lost|damaged auth operator disable auth/t0 1h        withdraw auth/t0 operator
 //   freeze auth/* 1h count                              calm                    settled [GENERATION] expect
 //   [no] flag auth/t0           expect flags auth <= 2  expect view n0 auth/t0 down expect frozen auth |

@@ -139,6 +139,18 @@ const Target& World::target(const std::string& pool, const std::string& name) co
   throw std::invalid_argument("no target " + name + " in pool " + pool);
 }
 
+std::vector<std::string> World::pool_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, targets] : pools_) names.push_back(name);
+  return names;
+}
+
+std::vector<std::string> World::target_names(const std::string& pool) const {
+  std::vector<std::string> names;
+  for (const Target& target : pools_.at(pool)) names.push_back(target.name);
+  return names;
+}
+
 const gate::PoolSetup* World::setup(size_t generation, const std::string& pool) const {
   for (const gate::PoolSetup& setup : setting_.generations.at(generation)) {
     if (setup.policy.pool == pool) return &setup;
@@ -218,6 +230,7 @@ void World::start(size_t index) {
   agent.turning.clear();
   agent.backlog.clear();
   agent.last_probe.clear();
+  agent.stuck.clear();
   agent.wake_at = Instant::max();
   referee_->on_start(index);
   say_trace(agent.name + " starts");
@@ -348,6 +361,7 @@ void World::begin_probe(size_t index, const schedule::Due& due) {
   const auto& [pool, name] = agent.targets.at(due.id);
   const Target& target = this->target(pool, name);
   ++probes_of[{pool, name}];
+  if (agent.stuck.contains({pool, name})) return;
   const Duration timeout = std::max(due.deadline - local(agent), Duration(1ms));
   const bool reachable = !agent.sick && !agent.cut_from.contains({pool, name});
   bool good = reachable && target.answers(now_);
@@ -389,7 +403,7 @@ void World::send(size_t index, const std::string& pool, std::shared_ptr<MemoryRe
       then(replies);
     });
   };
-  schedule_event(now_ + kCommandTimeout, [answer] { answer(std::nullopt); });
+  schedule_event(now_ + kCommandTimeout, [answer] { answer(nullptr); });
   const auto lost = [&] { return static_cast<int>(random_.below(100)) < agent.link.loss_percent; };
   if (agent.link.requests_lost || lost()) return;
   const bool reply_lost = lost();
@@ -398,24 +412,24 @@ void World::send(size_t index, const std::string& pool, std::shared_ptr<MemoryRe
   schedule_event(now_ + there,
                  [this, index, pool, session, commands = std::move(commands), answer, reply_lost, back] {
                    if (!redis_up_) return;
-                   const auto replies = execute(pool, index, *session, commands);
+                   const Replies replies = execute(pool, index, *session, commands);
                    // A partition that began meanwhile keeps the answer back.
                    if (reply_lost || agents_[index].link.replies_lost) return;
                    schedule_event(now_ + back, [answer, replies] { answer(replies); });
                  });
 }
 
-std::vector<RedisReply> World::execute(const std::string& pool, size_t index, MemoryRedis::Session& session,
-                                       const gate::Commands& commands) {
+World::Replies World::execute(const std::string& pool, size_t index, MemoryRedis::Session& session,
+                              const gate::Commands& commands) {
   const auto before = redis_.get(gate::pool_keys(pool).record);
-  auto replies = redis_.run_all(session, commands);
+  const auto replies = std::make_shared<const std::vector<RedisReply>>(redis_.run_all(session, commands));
   redis_.published.clear();
   // The votes are the last but one answer of a read plan.
-  if (commands.back().front() == "HGETALL") referee_->on_read(index, pool, replies[replies.size() - 2]);
-  for (const RedisReply& reply : replies) {
+  if (commands.back().front() == "HGETALL") referee_->on_read(index, pool, replies);
+  for (const RedisReply& reply : *replies) {
     if (reply.kind == RedisReply::Kind::kError) throw Violation("Redis does not understand: " + reply.text);
   }
-  if (commands.back().front() == "EXEC" && !replies.back().is_nil()) {
+  if (commands.back().front() == "EXEC" && !replies->back().is_nil()) {
     ++counts_.commits;
     referee_->on_commit(index, pool, before);
   }

@@ -87,6 +87,7 @@ class World {
     size_t file_generation = 0;  // of what it will load next
     bool sick = false;           // every probe of it fails
     std::set<std::pair<std::string, std::string>> cut_from;  // pool, target
+    std::set<std::pair<std::string, std::string>> stuck;     // its probe of that one never ends
     Link link;
     // Its monotonic clock runs at its own rate from its own beginning.
     Duration clock_base{};
@@ -136,6 +137,8 @@ class World {
   const std::vector<Agent>& agents() const { return agents_; }
   std::map<std::string, std::vector<Target>>& pools() { return pools_; }
   const Target& target(const std::string& pool, const std::string& name) const;
+  std::vector<std::string> pool_names() const;
+  std::vector<std::string> target_names(const std::string& pool) const;
   const Setting& setting() const { return setting_; }
   const gate::PoolSetup* setup(size_t generation, const std::string& pool) const;
   test::MemoryRedis& redis() { return redis_; }
@@ -164,7 +167,7 @@ class World {
     std::shared_ptr<std::function<void()>> what;
     bool operator>(const Event& other) const { return std::tie(at, order) > std::tie(other.at, other.order); }
   };
-  using Replies = std::optional<std::vector<test::RedisReply>>;
+  using Replies = std::shared_ptr<const std::vector<test::RedisReply>>;  // null: no answer in time
 
   void schedule_event(Instant at, std::function<void()> what);
   // Runs on the agent if it is still the same one, later if it is paused, and lets it look for what is due.
@@ -184,8 +187,8 @@ class World {
               const std::shared_ptr<test::MemoryRedis::Session>& session, const gate::Reading& reading);
   void send(size_t agent, const std::string& pool, std::shared_ptr<test::MemoryRedis::Session> session,
             gate::Commands commands, std::function<void(Replies)> then);
-  std::vector<test::RedisReply> execute(const std::string& pool, size_t agent,
-                                        test::MemoryRedis::Session& session, const gate::Commands& commands);
+  Replies execute(const std::string& pool, size_t agent, test::MemoryRedis::Session& session,
+                  const gate::Commands& commands);
 
   Setting setting_;
   Random random_;
