@@ -90,7 +90,7 @@ void add_check(CLI::App& root, int& exit_code, CheckCommands& options) {
 }
 
 struct TestCommands {
-  std::vector<std::string> rule_files;
+  std::vector<std::string> rule_files, route_files;
 };
 
 void add_test(CLI::App& root, int& exit_code, TestCommands& options) {
@@ -99,6 +99,11 @@ void add_test(CLI::App& root, int& exit_code, TestCommands& options) {
   CLI::App* rules = test->add_subcommand("rules", "Run rule unit tests in promtool's format");
   rules->add_option("FILE", options.rule_files, "Test files")->required();
   runs(rules, exit_code, [&options] { return test_rules(options.rule_files); });
+  CLI::App* routes =
+      test->add_subcommand("routes", "Play alerts against an alertmanager.yml: who is told what, and when");
+  routes->add_option("FILE", options.route_files, "Test files; docs/notifications.md has the format")
+      ->required();
+  runs(routes, exit_code, [&options] { return test_routes(options.route_files); });
 }
 
 struct PromqlCommands {

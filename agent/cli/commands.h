@@ -42,6 +42,7 @@ int check_metrics(const CheckMetricsOptions& options);  // reads standard input
 int check_web_config(const std::vector<std::string>& files);
 
 int test_rules(const std::vector<std::string>& files);
+int test_routes(const std::vector<std::string>& files);
 int promql_test(const std::vector<std::string>& files);
 
 struct PromqlQueryOptions {

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/suites.h"
+
 namespace sluice::config {
 namespace {
 
@@ -81,6 +83,14 @@ TEST_F(RouteTestFileTest, routing_inhibition_silences_and_time_are_played) {
   EXPECT_EQ(message(result), "");
   EXPECT_EQ(result.passed, 4);
   EXPECT_EQ(result.failed, 0);
+}
+
+TEST_F(RouteTestFileTest, the_example_passes) {
+  const RouteTestsResult result =
+      run_route_test_file(std::string(SLUICE_SOURCE_DIR) + "/deploy/config/routes/routes_test.yml");
+  EXPECT_EQ(result.messages, std::vector<std::string>());
+  EXPECT_EQ(result.failed, 0);
+  EXPECT_GE(result.passed, 6);
 }
 
 TEST_F(RouteTestFileTest, what_is_missing_and_what_is_too_much_is_told) {
