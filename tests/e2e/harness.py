@@ -103,11 +103,13 @@ class World:
 class Agent:
     """One running agent in a folder of its own."""
 
-    def __init__(self, config, files=None, env=None, state=None, arguments=None, preexec=None):
+    def __init__(self, config, files=None, env=None, state=None, arguments=None, preexec=None, address="127.0.0.1", within=()):
+        """`address` is where it listens, `within` the words before a command that run it in another namespace."""
         self.dir = tempfile.mkdtemp(prefix="sluice-agent-")
         self.state = state or os.path.join(self.dir, "state")
+        self.address, self.within = address, within
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{address}:{self.port}"
         self.env = dict(os.environ, **(env or {}))
         self.preexec = preexec
         self.write("sluice.yml", config)
@@ -126,7 +128,7 @@ class Agent:
 
     def start(self):
         with open(self.path("log"), "ab") as log:
-            self.process = subprocess.Popen([SLUICE, "run", f"--web.listen-address=127.0.0.1:{self.port}", *self.arguments],
+            self.process = subprocess.Popen([*self.within, SLUICE, "run", f"--web.listen-address={self.address}:{self.port}", *self.arguments],
                                             stdout=log, stderr=log, env=self.env, preexec_fn=self.preexec)
         try:
             see("the agent is ready", lambda: self.ended() or request(self.url + "/-/ready")[0] == 200)
@@ -149,6 +151,10 @@ class Agent:
         self.process.send_signal(number)
         status = self.process.wait(timeout=20)
         return status, time.monotonic() - began
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def close(self):
         status, _ = self.stop()
