@@ -341,6 +341,7 @@ bool listed_before(const Silence* a, const Silence* b, Timestamp now) {
 // A filter's matchers look at the silence's own matchers as if they were labels.
 bool accepts(const std::vector<Matcher>& filter, const Silence& silence) {
   std::vector<Label> labels;
+  labels.reserve(silence.matchers.size());
   for (const Matcher& matcher : silence.matchers) labels.push_back({matcher.name(), matcher.value()});
   const Labels as_labels = Labels::from(std::move(labels));
   return std::all_of(filter.begin(), filter.end(), [&](const Matcher& m) { return m.matches(as_labels); });

@@ -120,14 +120,14 @@ void App::add_notify_metrics(FamilyList& out) const {
 
 void App::add_gate_metrics(FamilyList& out) const {
   const gate::Gate& gate = gate_loop_->gate();
-  std::vector<gate::PoolView> views;
+  std::vector<const gate::PoolView*> views;
   for (const std::string& pool : gate.pools()) {
-    if (auto view = gate.view(pool)) views.push_back(std::move(*view));
+    if (const gate::PoolView* view = gate.view(pool)) views.push_back(view);
   }
   const auto each_target = [&](auto act) {
-    for (const gate::PoolView& view : views) {
-      for (const gate::TargetView& target : view.targets)
-        act(view, target, Labels{{"pool", view.pool}, {"instance", target.instance}});
+    for (const gate::PoolView* view : views) {
+      for (const gate::TargetView& target : view->targets)
+        act(*view, target, Labels{{"pool", view->pool}, {"instance", target.instance}});
     }
   };
   each_target([&](const gate::PoolView&, const gate::TargetView& target, const Labels& labels) {
@@ -144,28 +144,29 @@ void App::add_gate_metrics(FamilyList& out) const {
     out.add(kUpstreamVotes, target.votes.unknown, labels.with("state", "unknown"));
     out.add(kUpstreamVotes, target.votes.stale, labels.with("state", "stale"));
   });
-  for (const gate::PoolView& view : views) {
-    for (const auto& [key, count] : gate.counters(view.pool)->decisions) {
+  for (const gate::PoolView* view : views) {
+    for (const auto& [key, count] : gate.counters(view->pool)->decisions) {
       out.add(kUpstreamDecisions, static_cast<double>(count),
-              {{"pool", view.pool},
+              {{"pool", view->pool},
                {"action", std::string(to_string(key.first))},
                {"mode", std::string(to_string(key.second))}});
     }
   }
-  for (const gate::PoolView& view : views) {
-    for (const auto& [hold, count] : gate.counters(view.pool)->holds) {
+  for (const gate::PoolView* view : views) {
+    for (const auto& [hold, count] : gate.counters(view->pool)->holds) {
       out.add(kUpstreamHolds, static_cast<double>(count),
-              {{"pool", view.pool}, {"hold", std::string(to_string(hold))}});
+              {{"pool", view->pool}, {"hold", std::string(to_string(hold))}});
     }
   }
-  for (const gate::PoolView& view : views) out.add(kPoolAllowed, view.allowed, {{"pool", view.pool}});
-  for (const gate::PoolView& view : views) out.add(kPoolDisabled, view.disabled, {{"pool", view.pool}});
-  for (const gate::PoolView& view : views) {
-    if (view.freeze != gate::Hold::kNone)
-      out.add(kPoolFrozen, 1, {{"pool", view.pool}, {"why", std::string(to_string(view.freeze))}});
+  for (const gate::PoolView* view : views) out.add(kPoolAllowed, view->allowed, {{"pool", view->pool}});
+  for (const gate::PoolView* view : views) out.add(kPoolDisabled, view->disabled, {{"pool", view->pool}});
+  for (const gate::PoolView* view : views) {
+    if (view->freeze != gate::Hold::kNone)
+      out.add(kPoolFrozen, 1, {{"pool", view->pool}, {"why", std::string(to_string(view->freeze))}});
   }
-  for (const gate::PoolView& view : views) {
-    out.add(kGateConflicts, static_cast<double>(gate.counters(view.pool)->conflicts), {{"pool", view.pool}});
+  for (const gate::PoolView* view : views) {
+    out.add(kGateConflicts, static_cast<double>(gate.counters(view->pool)->conflicts),
+            {{"pool", view->pool}});
   }
   if (gate_loop_->has_redis()) out.add(kRedisUp, gate_loop_->redis_connected() ? 1 : 0);
 }

@@ -5,7 +5,10 @@
 namespace sluice::app {
 
 SeriesWriter::SeriesWriter(store::SampleStore& store, exposition::MetricsPage& page, Labels labels)
-    : store_(store), page_(page), labels_(std::move(labels)) {}
+    : store_(store), page_(page), labels_(std::move(labels)) {
+  up_.full = labels_;
+  up_.full.set(kMetricName, "up");
+}
 
 SeriesWriter::~SeriesWriter() {
   for (const Line& line : lines_) page_.remove(line.slot);
@@ -28,18 +31,28 @@ SeriesWriter::Line& SeriesWriter::line_for(const MetricPoint& point, size_t hint
   return lines_.back();
 }
 
+// Looking a series up by its labels costs more than the append: it is done when series came or went.
+void SeriesWriter::append(Line& line, Sample sample) {
+  if (!line.series || line.generation != store_.generation()) {
+    line.series = store_.intern(line.full);
+    line.generation = store_.generation();
+  }
+  if (line.series) store_.append(*line.series, sample);
+}
+
 void SeriesWriter::write(Timestamp at, std::span<const MetricPoint> points) {
   ++round_;
   for (size_t i = 0; i < points.size(); ++i) {
     Line& line = line_for(points[i], i);
     line.round = round_;
     page_.set(line.slot, points[i].value);
-    store_.append(line.full, {at, points[i].value});
+    append(line, {at, points[i].value});
   }
-  std::erase_if(lines_, [&](const Line& line) {
+  append(up_, {at, points.empty() ? stale_marker() : 1.0});
+  std::erase_if(lines_, [&](Line& line) {
     if (line.round == round_) return false;
     page_.remove(line.slot);
-    store_.append(line.full, {at, stale_marker()});
+    append(line, {at, stale_marker()});
     return true;
   });
 }

@@ -1,9 +1,14 @@
 #pragma once
 // One target's series: every probe's values go to the store, and to the page that /metrics prints.
 //
+// The store also gets `up` with value 1 for each probe that ran, as a Prometheus adds it to what it scrapes
+// from an exporter that answers: people's rules ask for it (`absent(up{job="auth"})`). A Prometheus that
+// scrapes the page writes its own.
+//
 // What a probe does not report any more ends: a stale marker in the store, no line on the page. So a target
 // that is removed takes its series with it.
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,14 +39,19 @@ class SeriesWriter {
     Labels full;  // with the target's and the metric name
     exposition::SlotId slot = 0;
     uint64_t round = 0;
+    // Where the store keeps it, as long as the store's generation is this one.
+    std::optional<store::SeriesId> series;
+    uint64_t generation = 0;
   };
 
   Line& line_for(const MetricPoint& point, size_t hint);
+  void append(Line& line, Sample sample);
 
   store::SampleStore& store_;
   exposition::MetricsPage& page_;
   Labels labels_;
   std::vector<Line> lines_;
+  Line up_;  // in the store only
   uint64_t round_ = 0;
 };
 

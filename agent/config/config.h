@@ -108,7 +108,7 @@ struct Config {
   std::vector<std::string> rule_packs;  // of those shipped with Sluice, by name
   std::vector<rules::RuleGroup> rule_groups;
   std::string alerting_file;
-  bool alerting_environment = false;  // replace ${NAME} in it; Alertmanager itself does not
+  bool alerting_environment = false;               // replace ${NAME} in it; Alertmanager itself does not
   std::shared_ptr<const alerts::Config> alerting;  // null: alerts are shown, nobody is told
   std::string message_look = "sluice";             // or alertmanager
 
@@ -128,8 +128,9 @@ struct Loaded {
   std::vector<std::string> warnings;
 };
 
-// The process's environment.
-Environment environment();
+// The process's environment as it was when it was first asked for: what a PostgreSQL prober makes libpq
+// forget later (PGPASSWORD, ...) is still there for a reload.
+const Environment& environment();
 // Adds the variables of a .env file: NAME=value lines, `export`, comments, single and double quotes.
 void read_env_file(const std::string& path, Environment& environment, Mistakes& mistakes);
 

@@ -117,14 +117,18 @@ std::string auth_module(const Environment& environment) {
 
 }  // namespace
 
-Environment environment() {
-  Environment variables;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view pair(*entry);
-    const size_t equals = pair.find('=');
-    if (equals != std::string_view::npos) variables.emplace(pair.substr(0, equals), pair.substr(equals + 1));
-  }
-  return variables;
+const Environment& environment() {
+  static const Environment at_start = [] {
+    Environment variables;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      const std::string_view pair(*entry);
+      const size_t equals = pair.find('=');
+      if (equals != std::string_view::npos)
+        variables.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+    }
+    return variables;
+  }();
+  return at_start;
 }
 
 void read_env_file(const std::string& path, Environment& environment, Mistakes& mistakes) {

@@ -263,7 +263,10 @@ constexpr Collector kCollectors[] = {
      // Without the right to see the status, a receiver process that exists counts as streaming: it ends with
      // its primary.
      " (SELECT FROM pg_stat_wal_receiver WHERE COALESCE(status, 'streaming') = 'streaming') THEN 0"
-     " ELSE GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp())) END AS lag) "
+     // A standby that has replayed no commit since its start has no timestamp, and GREATEST skips NULL: it would
+     // say 0. It is behind at least since it started.
+     " ELSE GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() -"
+     " COALESCE(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))) END AS lag) "
      "AS l",
      replication_points},
     {"database",

@@ -347,7 +347,7 @@ TEST_F(PostgresProberTest, a_read_only_server_fails_only_when_it_must_not_be) {
   EXPECT_EQ(value(result, "pg_up"), 1) << "it answers, after all";
 }
 
-TEST_F(PostgresProberTest, a_standby_that_follows_its_primary_reports_its_role_and_no_lag) {
+TEST_F(PostgresProberTest, a_standby_that_has_lost_its_primary_does_not_report_a_lag_of_zero) {
   SLUICE_REQUIRE_POSTGRES();
   PostgresServer primary;
   PostgresServer standby(
@@ -366,6 +366,26 @@ TEST_F(PostgresProberTest, a_standby_that_follows_its_primary_reports_its_role_a
   EXPECT_EQ(value(probe(*on_primary), "pg_replication_lag"), 0);
   EXPECT_TRUE(value(probe(*on_primary), "pg_stat_replication_pg_wal_lsn_diff", "state", "streaming"));
 
+  primary.kill();
+  // All it has received is replayed, which is where the usual query says 0.
+  EXPECT_TRUE(support::eventually([&] { return value(probe(*p), "pg_replication_lag").value_or(0) > 0; }));
+  EXPECT_THAT(probe(*p), HasReason(Reason::kOk));
+  module.fail_if_read_only = true;
+  const auto strict = prober(standby.port(), module);
+  EXPECT_THAT(probe(*strict), HasReason(Reason::kSqlReadOnly));
+}
+
+TEST_F(PostgresProberTest, a_standby_that_replayed_no_commit_yet_counts_its_lag_from_its_start) {
+  SLUICE_REQUIRE_POSTGRES();
+  PostgresServer primary;
+  PostgresServer standby(
+      {.auth = "trust", .tls = false, .settings = {}, .hba = "", .standby_of = primary.port()});
+  primary.kill();
+  EXPECT_EQ(standby.sql("SELECT pg_last_xact_replay_timestamp() IS NULL"), "t");
+  PostgresModule module = plain();
+  module.statistics = true;
+  const auto p = prober(standby.port(), module);
+  EXPECT_TRUE(support::eventually([&] { return value(probe(*p), "pg_replication_lag").value_or(0) > 0; }));
 }
 
 TEST_F(PostgresProberTest, a_server_that_does_not_take_connections_yet_is_starting) {
