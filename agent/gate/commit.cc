@@ -36,7 +36,8 @@ std::string word_line(const Override& word, std::string_view action) {
 
 PoolKeys pool_keys(std::string_view pool, std::string_view prefix) {
   const std::string stem = fmt::format("{}:{{{}}}:", prefix, pool);
-  return {stem + "record", stem + "votes", stem + "overrides", stem + "log", stem + "events"};
+  return {stem + "record", stem + "votes",   stem + "overrides", stem + "log",
+          stem + "epoch",  stem + "readers", stem + "events"};
 }
 
 Commands read_plan(const PoolKeys& keys, const AgentVotes* own,
@@ -67,6 +68,10 @@ Commands commit_plan(const PoolKeys& keys, const GateEffects& effects) {
     } else {
       out.push_back({"DEL", flag.key});
     }
+  }
+  if (!effects.events.empty()) {
+    out.push_back(
+        {"SET", keys.epoch, std::to_string(effects.record.epoch), "EX", std::string(kRecordSeconds)});
   }
   for (const GateEvent& event : effects.events) append_log(out, keys, to_json(event));
   for (const std::string& agent : effects.forget_agents) out.push_back({"HDEL", keys.votes, agent});

@@ -28,6 +28,8 @@ struct PoolKeys {
   std::string votes;      // hash: agent -> votes
   std::string overrides;  // hash: target -> operator's word
   std::string log;        // list: audit trail, newest first
+  std::string epoch;      // string: the record's epoch alone, for readers
+  std::string readers;    // hash: reader -> what it acknowledges (readers.h)
   std::string channel;    // pub/sub: one message per event
 };
 PoolKeys pool_keys(std::string_view pool, std::string_view prefix = "sluice");

@@ -70,6 +70,8 @@ std::vector<std::string> validate(const PoolPolicy& policy) {
     complaints.add(fmt::format("release_ratio is {}, must be above 1 - eject_ratio and at most 1",
                                policy.release_ratio));
   }
+  if (!policy.efficacy.job.empty()) complaints.shorter("efficacy.window", policy.efficacy.window, 1s);
+  complaints.negative("efficacy.hold", policy.efficacy.hold);
   complaints.negative("eject_for", policy.eject_for);
   complaints.negative("release_for", policy.release_for);
   complaints.outside("min_votes", policy.min_votes, 1, 1000);

@@ -46,6 +46,16 @@ struct DisableTime {
   bool operator==(const DisableTime&) const = default;
 };
 
+// Does taking members out help what the pool serves? When the API fails no less after `window` than it did
+// before, the member comes back, and nothing more is disabled for `hold`: the cause is elsewhere.
+struct EfficacyPolicy {
+  std::string job;        // the probe job of the pool's API; empty: not judged
+  Duration window = 60s;  // from disabling to judgement; at least two intervals of that job
+  Duration hold = 600s;
+
+  bool operator==(const EfficacyPolicy&) const = default;
+};
+
 // `upstream:` of a probe job.
 struct PoolPolicy {
   std::string pool;
@@ -58,6 +68,7 @@ struct PoolPolicy {
   int min_available = 1;          // at least 0
 
   DisableTime disable_time;
+  EfficacyPolicy efficacy;
 
   // Votes of the fleet. With one agent all of this comes down to its own verdict.
   double eject_ratio = 0.6;      // of the counted votes say down; above 0.5, at most 1

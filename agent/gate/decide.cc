@@ -307,6 +307,18 @@ bool fails_as_a_whole(const std::vector<Subject>& subjects, const PoolFacts& fac
   return true;
 }
 
+// How much of the pool's API fails: the median of what agents see, so that one odd one does not matter.
+int median_api_failing(const Fleet& fleet) {
+  std::vector<int> seen;
+  for (const AgentVotes* agent : fleet.live) {
+    if (agent->api_failing >= 0 && !fleet.excluded.contains(agent->agent)) seen.push_back(agent->api_failing);
+  }
+  if (seen.empty()) return -1;
+  const auto middle = seen.begin() + static_cast<ptrdiff_t>((seen.size() - 1) / 2);
+  std::nth_element(seen.begin(), middle, seen.end());
+  return *middle;
+}
+
 void choose_freeze(PoolDecision& decision, const PoolFacts& facts, const PoolPolicy& policy, Timestamp now) {
   for (const Override& word : facts.overrides) {
     if (word.action != Override::Action::kFreeze || word.until <= now) continue;
@@ -315,7 +327,10 @@ void choose_freeze(PoolDecision& decision, const PoolFacts& facts, const PoolPol
         fmt::format("{} froze the pool: {}", word.by.empty() ? "an operator" : word.by, word.reason);
     return;
   }
-  if (decision.pool_failing) {
+  if (facts.record.no_effect_until > now) {
+    decision.freeze = Hold::kNoEffect;
+    decision.freeze_why = facts.record.no_effect_why;
+  } else if (decision.pool_failing) {
     decision.freeze = Hold::kPoolFreeze;
   } else if (policy.freeze_pools > 0 && facts.other_pools_frozen >= policy.freeze_pools) {
     decision.freeze = Hold::kFleetFreeze;
@@ -376,9 +391,9 @@ void follow_the_operator(Subject& subject, const PoolPolicy& policy, Timestamp n
     if (flagged) enable(subject, "carries the flags");
     return;
   }
-  const bool as_he_said = flagged && subject.entry->by_operator &&
-                          subject.entry->state == Entry::State::kDisabled &&
-                          subject.entry->until == word.until;
+  const bool as_he_said =
+      flagged && subject.entry->by_operator && subject.entry->state == Entry::State::kDisabled &&
+      subject.entry->until == word.until && subject.entry->drain == (word.action == Override::Action::kDrain);
   if (as_he_said) {
     if (renewal_is_due(*subject.entry, policy, now) || key_has_changed(subject, policy))
       out.action = Action::kRenew;
@@ -386,14 +401,35 @@ void follow_the_operator(Subject& subject, const PoolPolicy& policy, Timestamp n
   }
   out.action = Action::kDisable;
   out.by_operator = true;
+  out.drain = word.action == Override::Action::kDrain;
   out.reason = word.reason;
   out.until = word.until;
   out.streak = subject.entry == nullptr ? 0 : decayed_streak(*subject.entry, policy, now);
 }
 
+// Has the time come to judge a disabling by the pool's API? Renews it when that fails less than before, or
+// not at all, takes it back when not.
+bool judge(Subject& subject, const PoolPolicy& policy, int api_failing, Timestamp now) {
+  const Entry& entry = *subject.entry;
+  const bool due = entry.state == Entry::State::kDisabled && entry.mode == Mode::kEnforce &&
+                   entry.api_before >= 0 && !policy.efficacy.job.empty() &&
+                   now - entry.since >= policy.efficacy.window;
+  if (!due || api_failing < 0) return false;
+  subject.out.judged = true;
+  if (api_failing == 0 || api_failing < entry.api_before) {
+    subject.out.action = Action::kRenew;
+  } else {
+    enable(subject,
+           fmt::format("disabling did not help: {} % of {} failed before, {} % after {}", entry.api_before,
+                       policy.efficacy.job, api_failing, format_duration(policy.efficacy.window)));
+  }
+  return true;
+}
+
 // A member whose flag is set, or whose slow start runs, and no operator has a say. True when its failing
 // should be considered like that of an enabled one.
-bool tend_flagged(Subject& subject, const PoolPolicy& policy, const Fleet& fleet, Timestamp now) {
+bool tend_flagged(Subject& subject, const PoolPolicy& policy, const Fleet& fleet, int api_failing,
+                  Timestamp now) {
   const Entry& entry = *subject.entry;
   TargetDecision& out = subject.out;
   if (subject.member->carries_the_flags) {
@@ -418,6 +454,7 @@ bool tend_flagged(Subject& subject, const PoolPolicy& policy, const Fleet& fleet
     out.hold = Hold::kBlind;
     return false;
   }
+  if (judge(subject, policy, api_failing, now)) return false;
   if (entry.state == Entry::State::kReturning) {
     if (subject.fails) return true;
     const int weight = weight_now(entry, policy, now);
@@ -537,6 +574,8 @@ std::string_view to_string(Hold hold) {
       return "fleet_freeze";
     case Hold::kOperatorFreeze:
       return "operator_freeze";
+    case Hold::kNoEffect:
+      return "no_effect";
     case Hold::kOperatorEnable:
       return "operator_enable";
     case Hold::kCarriesFlags:
@@ -593,6 +632,7 @@ PoolDecision decide(const PoolFacts& facts, const PoolPolicy& policy, Timestamp 
     describe_votes(subject, fleet);
     if (subject.flagged(now)) ++decision.disabled;
   }
+  decision.api_failing = median_api_failing(fleet);
   decision.pool_failing = fails_as_a_whole(subjects, facts, policy, decision.freeze_why);
   choose_freeze(decision, facts, policy, now);
 
@@ -607,7 +647,7 @@ PoolDecision decide(const PoolFacts& facts, const PoolPolicy& policy, Timestamp 
       follow_the_operator(subject, policy, now);
       if (subject.out.action == Action::kDisable && !subject.flagged(now)) ++disabled;
     } else if (subject.flagged(now)) {
-      if (tend_flagged(subject, policy, fleet, now)) candidates.push_back(&subject);
+      if (tend_flagged(subject, policy, fleet, decision.api_failing, now)) candidates.push_back(&subject);
     } else if (subject.fails) {
       candidates.push_back(&subject);
     } else if (!subject.out.tally.decidable) {

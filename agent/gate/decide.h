@@ -49,6 +49,7 @@ enum class Hold {
   kPoolFreeze,      // too much of the pool fails at once
   kFleetFreeze,     // too many other pools do
   kOperatorFreeze,  // an operator froze the pool
+  kNoEffect,        // the last disabling did not help the pool's API
   kOperatorEnable,  // an operator wants it enabled
   kCarriesFlags,    // it is the Redis that holds the flags
   kDisableTime,     // well again, but its least time has not passed
@@ -82,6 +83,10 @@ struct TargetDecision {
   Timestamp until;       // for kDisable: least time disabled; for an operator's word: its end
   int streak = 0;        // for kDisable: disablings in a row with this one
   int weight = 0;        // for kWeigh and kEnable; 100 is the end, without a flag
+  bool drain = false;    // for kDisable by the operator
+  // The disabling has been judged by what became of the pool's API. kRenew: it helped; kEnable: it did not,
+  // and the pool is held.
+  bool judged = false;
 };
 
 struct SickAgent {
@@ -92,13 +97,14 @@ struct SickAgent {
 struct PoolDecision {
   std::vector<TargetDecision>
       targets;                // the members in order of configuration, then entries that are no members
-  Hold freeze = Hold::kNone;  // kPoolFreeze, kFleetFreeze, kOperatorFreeze or kNone
+  Hold freeze = Hold::kNone;  // kPoolFreeze, kFleetFreeze, kOperatorFreeze, kNoEffect or kNone
   std::string freeze_why;
   bool pool_failing = false;  // the pool as a whole: what other pools count
   int expected_agents = 0;
   int live_agents = 0;
-  int disabled = 0;  // members and others with a live lease, before this decision; in both modes
-  int allowed = 0;   // floor(size * max_disabled_percent / 100), and no fewer than min_available left
+  int api_failing = -1;  // percent of the pool's API, as the median agent sees it; -1: nobody says
+  int disabled = 0;      // members and others with a live lease, before this decision; in both modes
+  int allowed = 0;       // floor(size * max_disabled_percent / 100), and no fewer than min_available left
   std::vector<SickAgent> sick;
 
   // Whether anything must be written.

@@ -1,5 +1,7 @@
 #include "agent/gate/effects.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "agent/gate/flag.h"
@@ -11,8 +13,8 @@ namespace {
 // Turns decisions about single targets into the next record and the flags that go with it.
 class Carrier {
  public:
-  Carrier(const PoolFacts& facts, const PoolPolicy& policy, Timestamp now)
-      : facts_(facts), policy_(policy), now_(now) {}
+  Carrier(const PoolFacts& facts, const PoolPolicy& policy, int api_failing, Timestamp now)
+      : facts_(facts), policy_(policy), api_failing_(api_failing), now_(now) {}
 
   void carry(const TargetDecision& decision, GateEffects& out) {
     Entry& entry = out.record.entries[decision.target];
@@ -26,6 +28,7 @@ class Carrier {
         enable(decision, entry, out);
         break;
       case Action::kRenew:
+        if (decision.judged) entry.api_before = -1;
         renew(decision.target, entry, out);
         return;
       case Action::kWeigh:
@@ -53,6 +56,9 @@ class Carrier {
     // Shadow mode holds the automation back, not the operator.
     entry.mode = decision.by_operator ? Mode::kEnforce : policy_.mode;
     entry.by_operator = decision.by_operator;
+    entry.drain = decision.drain;
+    const bool judged_later = !decision.by_operator && policy_.mode == Mode::kEnforce;
+    entry.api_before = judged_later && !policy_.efficacy.job.empty() ? api_failing_ : -1;
     entry.reason = decision.reason;
     entry.evidence = decision.evidence;
     entry.since = now_;
@@ -65,6 +71,10 @@ class Carrier {
   }
 
   void enable(const TargetDecision& decision, Entry& entry, GateEffects& out) {
+    if (decision.judged) {
+      out.record.no_effect_until = now_ + to_ms(policy_.efficacy.hold);
+      out.record.no_effect_why = fmt::format("{}: {}", decision.target, decision.reason);
+    }
     const bool slowly = decision.weight < 100 && !entry.key.empty();
     entry.by_operator = false;
     entry.reason = decision.reason;
@@ -104,6 +114,8 @@ class Carrier {
   void make_enabled(Entry& entry, GateEffects& out) {
     entry.state = Entry::State::kEnabled;
     entry.weight = 100;
+    entry.drain = false;
+    entry.api_before = -1;
     entry.lease = Timestamp{};
     remove_flag(entry, out);
   }
@@ -159,13 +171,15 @@ class Carrier {
                                               .reason = entry.reason,
                                               .since = entry.since,
                                               .expires_at = entry.lease,
-                                              .weight = entry.weight});
+                                              .weight = entry.weight,
+                                              .drain = entry.drain});
     }
   }
 
  private:
   const PoolFacts& facts_;
   const PoolPolicy& policy_;
+  int api_failing_;
   Timestamp now_;
   std::vector<std::string> written_;  // the targets of the flags that are set, in order
 };
@@ -195,7 +209,7 @@ GateEffects carry_out(const PoolFacts& facts, const PoolPolicy& policy, const Po
                       Timestamp now, uint64_t epoch_min) {
   GateEffects out;
   out.record = facts.record;
-  Carrier carrier(facts, policy, now);
+  Carrier carrier(facts, policy, decision.api_failing, now);
   for (const TargetDecision& target : decision.targets) {
     if (target.action == Action::kNone) continue;
     out.commit = true;

@@ -41,6 +41,8 @@ struct AgentVotes {
   std::string config;  // hash of what its verdicts depend on
   std::string unwell;  // why it doubts itself ("event loop 3s late"); its votes do not count then
   Timestamp at;        // when it published this
+  // Percent of the last probes of the pool's API (EfficacyPolicy) that failed; -1: it does not probe it.
+  int api_failing = -1;
   std::map<std::string, Ballot> ballots;
 
   bool operator==(const AgentVotes&) const = default;
@@ -48,7 +50,7 @@ struct AgentVotes {
 
 // An operator's word. It wins over the automation, and it expires.
 struct Override {
-  enum class Action { kDisable, kDrain, kEnable, kFreeze };
+  enum class Action { kDisable, kDrain, kEnable, kFreeze };  // drain: disabled, but what runs may end
   std::string target;  // empty for kFreeze, which is about the whole pool
   Action action = Action::kDisable;
   Timestamp at;

@@ -130,6 +130,7 @@ std::string encode_flag(const FlagPolicy& policy, const FlagContent& content) {
   out.flag("disabled", content.weight == 0);
   out.text("value", policy.value);
   out.number("weight", content.weight);
+  if (content.drain) out.flag("drain", true);
   out.number("epoch", content.epoch);
   out.text("pool", content.pool);
   out.text("target", content.target);

@@ -27,12 +27,13 @@ struct FlagContent {
   Timestamp since;
   Timestamp expires_at;
   int weight = 0;
+  bool drain = false;
 };
 
 // raw: `value` as it is. json:
 // {"disabled":true,"value":...,"weight":0,"epoch":..,"pool":..,"target":..,"reason":..,
-// "since":..,"expires_at":..}, times as Unix seconds. pickle: what Python's pickle.loads reads back as an int
-// when `value` is one, else as a str.
+// "since":..,"expires_at":..}, and "drain":true when an operator drains it; times as Unix seconds. pickle:
+// what Python's pickle.loads reads back as an int when `value` is one, else as a str.
 std::string encode_flag(const FlagPolicy& policy, const FlagContent& content);
 std::string pickle(std::string_view value);
 

@@ -97,11 +97,17 @@ bool Gate::disabled(std::string_view name, std::string_view target, Timestamp sh
 }
 
 AgentVotes Gate::own_votes(std::string_view name, Instant now, Timestamp shared) const {
-  AgentVotes votes{
-      .agent = agent_, .zone = zone_, .config = {}, .unwell = unwell_, .at = shared, .ballots = {}};
+  AgentVotes votes{.agent = agent_,
+                   .zone = zone_,
+                   .config = {},
+                   .unwell = unwell_,
+                   .at = shared,
+                   .api_failing = -1,
+                   .ballots = {}};
   const Pool* pool = find(name);
   if (pool == nullptr || pool->retiring) return votes;
   votes.config = pool->setup.config;
+  votes.api_failing = api_failing(pool->setup.policy.efficacy, now);
   for (const auto& [target, watched] : pool->members) {
     const Health& health = watched.health;
     if (!watched.assigned || health.last_probe() == Instant{}) continue;
@@ -116,7 +122,30 @@ AgentVotes Gate::own_votes(std::string_view name, Instant now, Timestamp shared)
   return votes;
 }
 
+void Gate::observe_api(Instant now, std::string_view job, std::string_view target, bool good) {
+  const auto api = apis_.find(job);
+  if (api != apis_.end()) api->second.insert_or_assign(std::string(target), ApiProbe{good, now});
+}
+
+// What was seen in the second half of the window: for judging, nothing from before the disabling may count.
+int Gate::api_failing(const EfficacyPolicy& policy, Instant now) const {
+  const auto api = apis_.find(policy.job);
+  if (api == apis_.end()) return -1;
+  int probes = 0;
+  int failed = 0;
+  for (const auto& [target, probe] : api->second) {
+    if (now - probe.at > policy.window / 2) continue;
+    ++probes;
+    if (!probe.good) ++failed;
+  }
+  return probes == 0 ? -1 : failed * 100 / probes;
+}
+
 void Gate::configure(Instant now, std::vector<PoolSetup> setups) {
+  apis_.clear();
+  for (const PoolSetup& setup : setups) {
+    if (!setup.policy.efficacy.job.empty()) apis_[setup.policy.efficacy.job];
+  }
   for (auto& [name, pool] : pools_) {
     pool.retiring = true;
     pool.next_turn = now;
@@ -370,6 +399,7 @@ void Gate::refresh_view(Pool& pool, const PoolFacts& facts, const PoolDecision& 
   view.freeze_why = decision.freeze_why;
   view.expected_agents = decision.expected_agents;
   view.live_agents = decision.live_agents;
+  view.api_failing = decision.api_failing;
   view.disabled = decision.disabled;
   view.allowed = decision.allowed;
   view.sick = decision.sick;

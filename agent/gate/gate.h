@@ -69,6 +69,7 @@ struct PoolView {
   std::string freeze_why;
   int expected_agents = 0;
   int live_agents = 0;
+  int api_failing = -1;  // percent; -1: not known
   int disabled = 0;
   int allowed = 0;
   std::vector<SickAgent> sick;
@@ -116,6 +117,8 @@ class Gate {
   // A probe of a member has ended. For an unknown pool or member: nothing, at normal attention.
   Seen observe(Instant now, std::string_view pool, std::string_view target, bool good,
                std::string_view reason);
+  // A probe of an API has ended that some pool's efficacy is judged by; others are ignored.
+  void observe_api(Instant now, std::string_view job, std::string_view target, bool good);
   // This agent doubts itself and says why; empty when it is well again. Its votes are published but do not
   // count.
   void set_unwell(std::string why) { unwell_ = std::move(why); }
@@ -159,6 +162,12 @@ class Gate {
     PoolCounters counters;
   };
 
+  struct ApiProbe {
+    bool good = false;
+    Instant at{};
+  };
+
+  int api_failing(const EfficacyPolicy& policy, Instant now) const;
   Pool* find(std::string_view pool);
   const Pool* find(std::string_view pool) const;
   int other_pools_frozen(std::string_view pool, Instant now) const;
@@ -170,6 +179,8 @@ class Gate {
   std::string unwell_;
   uint64_t assignments_ = 0;
   std::map<std::string, Pool, std::less<>> pools_;
+  // By job and target: the last probe of what some pool's efficacy is judged by.
+  std::map<std::string, std::map<std::string, ApiProbe, std::less<>>, std::less<>> apis_;
 };
 
 }  // namespace sluice::gate

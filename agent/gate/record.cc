@@ -33,6 +33,7 @@ std::string write_entry(const Entry& entry) {
   out.text("state", to_string(entry.state));
   out.text("mode", to_string(entry.mode));
   out.flag("by_operator", entry.by_operator);
+  if (entry.drain) out.flag("drain", true);
   out.text("reason", entry.reason);
   out.text("evidence", entry.evidence);
   out.text("key", entry.key);
@@ -41,6 +42,7 @@ std::string write_entry(const Entry& entry) {
   out.time("lease", entry.lease);
   out.number("streak", entry.streak);
   out.number("weight", entry.weight);
+  if (entry.api_before >= 0) out.number("api_before", entry.api_before);
   return out.done();
 }
 
@@ -61,6 +63,9 @@ Result<Entry> parse_entry(const json::value& value) {
   reader.time("lease", entry.lease);
   reader.number("streak", entry.streak, 0, 1000);
   reader.number("weight", entry.weight, 0, 100);
+  // Members that agents of an older version do not write.
+  if (value.get_object().contains("drain")) reader.flag("drain", entry.drain);
+  if (value.get_object().contains("api_before")) reader.number("api_before", entry.api_before, 0, 100);
   if (state == "disabled") {
     entry.state = Entry::State::kDisabled;
   } else if (state == "returning") {
@@ -83,6 +88,10 @@ std::string write_record(const Record& record) {
   out.number("version", 1);
   out.number("epoch", record.epoch);
   out.time("last_disable", record.last_disable);
+  if (record.no_effect_until != Timestamp{}) {
+    out.time("no_effect_until", record.no_effect_until);
+    out.text("no_effect_why", record.no_effect_why);
+  }
   out.raw("targets", entries.done());
   return out.done();
 }
@@ -96,6 +105,10 @@ Result<Record> parse_record(std::string_view text) {
   reader.number("version", version, 1, 1);
   reader.number("epoch", record.epoch);
   reader.time("last_disable", record.last_disable);
+  if (object->contains("no_effect_until")) {
+    reader.time("no_effect_until", record.no_effect_until);
+    reader.text("no_effect_why", record.no_effect_why);
+  }
   const json::value* targets = object->if_contains("targets");
   if (targets == nullptr || !targets->is_object()) {
     reader.fail("targets", "must be an object");

@@ -26,6 +26,7 @@ struct Entry {
   State state = State::kEnabled;
   Mode mode = Mode::kEnforce;
   bool by_operator = false;
+  bool drain = false;    // the operator wants what runs to end by itself
   std::string reason;    // "connect_refused", or what the operator wrote
   std::string evidence;  // of the decision that led to this state
   std::string key;       // of the flag as it was written; empty in shadow mode
@@ -34,6 +35,7 @@ struct Entry {
   Timestamp lease;       // the flag expires then
   int streak = 0;        // disablings in a row, before decay
   int weight = 0;        // 0 while disabled, 10 to 90 while returning, 100 enabled
+  int api_before = -1;   // percent of the pool's API that failed when it was disabled; -1: nothing to judge
 
   bool operator==(const Entry&) const = default;
 };
@@ -44,6 +46,8 @@ std::string_view to_string(Mode mode);           // "enforce", "shadow"
 struct Record {
   uint64_t epoch = 0;  // grows with every change of state; not with renewals
   Timestamp last_disable;
+  Timestamp no_effect_until;             // nothing new is disabled until then, because ...
+  std::string no_effect_why;             // ... it did not help the last time
   std::map<std::string, Entry> entries;  // by target
 
   bool operator==(const Record&) const = default;

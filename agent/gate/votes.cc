@@ -36,6 +36,11 @@ bool read_time(std::string_view word, Timestamp& out) {
   return true;
 }
 
+bool read_percent(std::string_view word, int& out) {
+  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), out);
+  return code == std::errc() && end == word.data() + word.size() && out >= 0 && out <= 100;
+}
+
 char letter(Verdict verdict) {
   switch (verdict) {
     case Verdict::kUp:
@@ -62,6 +67,7 @@ std::string encode_votes(const AgentVotes& votes) {
   append_word(out, votes.zone);
   append_word(out, votes.config);
   append_word(out, votes.unwell);
+  if (votes.api_failing >= 0) append_word(out, std::to_string(votes.api_failing));
   out += '\n';
   for (const auto& [target, ballot] : votes.ballots) {
     out += letter(ballot.verdict);
@@ -88,6 +94,9 @@ Result<AgentVotes> decode_votes(std::string_view agent, std::string_view text) {
   votes.zone = cut(line, '\t');
   votes.config = cut(line, '\t');
   votes.unwell = cut(line, '\t');
+  if (!line.empty() && !read_percent(cut(line, '\t'), votes.api_failing)) {
+    return invalid(fmt::format("votes of {:?} say nonsense about the API", agent));
+  }
   size_t ballots = 0;
   while (!text.empty()) {
     if (++ballots > kBallotsMax)

@@ -16,7 +16,7 @@ inline constexpr size_t kVoteAgentsMax = 20'000;   // of one pool
 inline constexpr size_t kOverridesMax = 20'000;    // of one pool
 
 // Field: the agent's name. Value: lines of tab-separated words, one for the agent and one per ballot:
-//   v1 <at> <zone> <config> <unwell>
+//   v1 <at> <zone> <config> <unwell> [<percent of the API that fails>]
 //   <d|u|?> <suspect 0|1> <since> <at> <reason> <target>
 // Times are Unix milliseconds. Control characters in names are replaced by '?'.
 std::string encode_votes(const AgentVotes& votes);

@@ -5,6 +5,7 @@
 //   policy max_disabled_percent=50 vantages=0   members a b c   agents n1@zone n2 n3
 //   vote a down by n1 n2 reason timeout         what these agents see from now on (by: all that speak,
 //   reason: refused) silence n1 | wake n1 | leave n1             it stops publishing | goes on | is taken out
+//   api 50 by n1 n2 | api unknown              percent of the API that these agents see fail
 //   config n1 c2 | unwell n1 why | pools N      another configuration | it doubts itself | other pools fail
 //   as a whole operator disable a for 1h because why       also drain, enable, freeze * ; withdraw a tick 30s
 //   time passes, one decision a second; changes are said show | flags                                members
@@ -49,6 +50,7 @@ class Script {
     if (verb == "silence" || verb == "wake" || verb == "leave") return change_agents(verb, words);
     if (verb == "config") return agents_.at(words.at(0)).config = words.at(1), "";
     if (verb == "unwell") return agents_.at(words.at(0)).unwell = words.size() > 1 ? words[1] : "", "";
+    if (verb == "api") return set_api(words);
     if (verb == "pools") return other_pools_ = std::stoi(words.at(0)), "";
     if (verb == "operator") return operate(words);
     if (verb == "tick") return tick(words.at(0));
@@ -92,6 +94,8 @@ class Script {
         policy_.disable_time.max = duration();
       else if (key == "decay")
         policy_.disable_time.decay = duration();
+      else if (key == "efficacy")
+        policy_.efficacy = {.job = "api", .window = duration(), .hold = 2min};
       else if (key == "key")
         policy_.flag.key = value;
       else if (key == "mode")
@@ -133,6 +137,14 @@ class Script {
       if (verb == "silence") silent_.insert(word);
       if (verb == "wake") silent_.erase(word);
       if (verb == "leave") agents_.erase(word);
+    }
+    return "";
+  }
+
+  std::string set_api(const std::vector<std::string>& words) {
+    for (auto& [name, agent] : agents_) {
+      const bool meant = words.size() == 1 || std::find(words.begin() + 2, words.end(), name) != words.end();
+      if (meant) agent.api_failing = words.at(0) == "unknown" ? -1 : std::stoi(words.at(0));
     }
     return "";
   }
