@@ -614,7 +614,14 @@ void Fields::each(std::string_view key, const std::function<void(const Node&, co
     diagnostics_.add(value->mark, fmt::format("{} must be a list, not {}", name(key), kind_name(*value)));
     return;
   }
-  for (size_t i = 0; i < value->items.size(); ++i) read(value->items[i], fmt::format("{}[{}]", name(key), i));
+  for (size_t i = 0; i < value->items.size(); ++i) {
+    const std::string item = fmt::format("{}[{}]", name(key), i);
+    if (value->items[i].is_null()) {
+      diagnostics_.add(value->items[i].mark, item + " is empty");
+    } else {
+      read(value->items[i], item);
+    }
+  }
 }
 
 void Fields::done() {

@@ -114,7 +114,7 @@ class Fields {
 
   // The value of a key, or null when it is absent or null; for what needs its own loader.
   const Node* child(std::string_view key);
-  // Calls `read` with each element of a list and its name, "probes[2]".
+  // Calls `read` with each element of a list and its name, "probes[2]". An element that is null is a mistake.
   void each(std::string_view key, const std::function<void(const Node&, const std::string& name)>& read);
   // Reports that a required key is missing, at the map's own place.
   void require(std::string_view key);

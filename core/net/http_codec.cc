@@ -106,18 +106,36 @@ std::span<char> ReadBuffer::room() {
   return {bytes_.get() + end_, capacity_ - end_};
 }
 
+namespace {
+
+// Beast looks at a start line when its first bytes arrive and then again when the whole header has: what came
+// in pieces and was never HTTP would pass for a message that broke off.
+template <bool is_request>
+bool starts_like_http(std::string_view bytes) {
+  MessageParser<is_request> fresh(bytes.size() + 1, [](std::string_view) { return true; });
+  boost::system::error_code error;
+  fresh.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
+  return !error || error == http::error::need_more;
+}
+
+}  // namespace
+
 template <bool is_request>
 boost::asio::awaitable<NetResult<void>> read_message(Stream& stream, ReadBuffer& buffer,
                                                      MessageParser<is_request>& parser, bool to_header,
                                                      const std::function<void()>& on_first_byte) {
-  bool any = !buffer.pending().empty();
+  bool any = !buffer.pending().empty(), begun = parser.is_header_done(), ended = false;
   if (any && on_first_byte) on_first_byte();
   parser.eager(!to_header);
   while (to_header ? !parser.is_header_done() : !parser.is_done()) {
-    if (const std::string_view pending = buffer.pending(); !pending.empty()) {
+    // A chunked body never ends with less than this to come ("0" and two line ends), and Beast asserts that
+    // it is there when it looks at a last chunk for the second time: a server that drips must not end us.
+    const size_t least = !to_header && parser.chunked() && !ended ? 5 : 1;
+    if (const std::string_view pending = buffer.pending(); pending.size() >= least) {
       boost::system::error_code error;
       const size_t used = parser.put(boost::asio::buffer(pending.data(), pending.size()), error);
       buffer.consume(used);
+      begun = begun || used > 0;
       if (error && error != http::error::need_more) co_return parse_fault(error);
       if (!error && used > 0) continue;
       // Beast limits headers, but not the extensions of a chunk.
@@ -130,6 +148,12 @@ boost::asio::awaitable<NetResult<void>> read_message(Stream& stream, ReadBuffer&
     if (*got == 0) {
       if (!parser.got_some())
         co_return Fault{FaultKind::kReset, "the connection was closed without an answer"};
+      if (!begun && !starts_like_http<is_request>(buffer.pending()))
+        co_return Fault{FaultKind::kProtocol, "what arrived is not HTTP"};
+      if (!buffer.pending().empty() && !ended) {
+        ended = true;  // what was held back is all there is: let Beast say what it is
+        continue;
+      }
       boost::system::error_code error;
       parser.put_eof(error);
       if (error) co_return parse_fault(error);

@@ -10,6 +10,7 @@
 
 #include "core/net/address.h"
 #include "core/net/http_codec.h"
+#include "core/net/uri.h"
 
 namespace urls = boost::urls;
 
@@ -59,10 +60,10 @@ Result<Url> to_url(const urls::url_view& parsed, std::string_view text) {
   url.host = parsed.host_type() == urls::host_type::ipv6 ? parsed.host_address() : parsed.host();
   for (char& c : url.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   if (url.host.empty()) return wrong("it has no host");
-  for (const char c : url.host) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
-      return wrong("its host has spaces or control characters");
-  }
+  // Decoded, a host could hold what ends it: "a%2Fb". Names beyond ASCII have a spelling of their own.
+  if (parsed.host_type() != urls::host_type::ipv6 &&
+      parsed.encoded_host().find('%') != std::string_view::npos)
+    return wrong("its host is percent-encoded or not ASCII (write it in punycode, xn--...)");
   url.has_port = parsed.has_port() && !parsed.port().empty();
   // port_number() wraps around.
   const auto port = parsed.port();
@@ -102,7 +103,7 @@ std::string Url::to_string() const {
 Result<Url> parse_url(std::string_view text) {
   if (text.size() > kUrlBytesMax) return limit_met(fmt::format("a URL of more than {} bytes", kUrlBytesMax));
   const std::string strict = made_strict(text);
-  const auto parsed = urls::parse_uri(strict);
+  const auto parsed = parse_uri(strict);
   if (!parsed) {
     const size_t at = text.rfind('@');
     const std::string_view shown = text.substr(at == text.npos ? 0 : at + 1).substr(0, 256);
@@ -121,8 +122,12 @@ Result<Url> resolve_reference(const Url& base, std::string_view reference) {
         fmt::format("\"{}\" is not a URL: {}", reference.substr(0, 256), parsed.error().message()));
   }
   const std::string base_text = base.to_string();
-  const auto base_url = urls::parse_uri(base_text);
+  const auto base_url = parse_uri(base_text);
   if (!base_url) return invalid("the base is not a URL");
+  // Its twin for references: "//a:80x/y".
+  if (const auto path = parsed->encoded_path();
+      parsed->has_authority() && !path.empty() && path.front() != '/')
+    return invalid(fmt::format("\"{}\" is not a URL: its port is no number", reference.substr(0, 256)));
   urls::url resolved;
   if (const auto done = urls::resolve(*base_url, *parsed, resolved); !done) {
     return invalid(

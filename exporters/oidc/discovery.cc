@@ -8,10 +8,9 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/string.hpp>
 #include <boost/json/value.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 #include <optional>
 
+#include "core/net/uri.h"
 #include "exporters/detail.h"
 
 namespace sluice::exporters::oidc {
@@ -36,7 +35,7 @@ struct Address {
   bool is_name = false;
 };
 std::optional<Address> parse_address(std::string_view text) {
-  auto url = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));
+  auto url = net::parse_uri(text);
   if (!url || url->encoded_host().empty()) return std::nullopt;
   std::string host = lower(url->host());
   if (!host.empty() && host.back() == '.') host.pop_back();

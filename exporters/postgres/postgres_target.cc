@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 #include <charconv>
 
 #include "core/net/address.h"
+#include "core/net/uri.h"
 
 namespace sluice::exporters::postgres {
 namespace {
@@ -53,7 +52,7 @@ Result<PostgresTarget> parse_plain(std::string_view text) {
 
 Result<PostgresTarget> parse_url(std::string_view text) {
   // No message below repeats the text: it may hold a password.
-  const auto parsed = boost::urls::parse_uri(text);
+  const auto parsed = net::parse_uri(text);
   if (!parsed) return invalid("not a valid URL (special characters in the password must be percent-encoded)");
   const boost::urls::url_view url = *parsed;
   PostgresTarget target;

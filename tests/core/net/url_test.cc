@@ -44,7 +44,8 @@ TEST(UrlTest, decodes_credentials_and_never_prints_them) {
 TEST(UrlTest, refuses_what_is_not_http) {
   for (const char* text :
        {"", "example.com", "ftp://x/", "http://", "http:///path", "http://a b/", "http://h:0/",
-        "http://h:99999/", "http://h/\r\nX: y", "http://h/ x", "javascript:alert(1)", "http://h%0d%0a/"}) {
+        "http://h:99999/", "http://h/\r\nX: y", "http://h/ x", "javascript:alert(1)", "http://h%0d%0a/",
+        "http://h:80x/y", "http://h:b", "http://h:8:9/"}) {
     EXPECT_FALSE(parse_url(text)) << text;
   }
   EXPECT_FALSE(parse_url("http://h/" + std::string(9000, 'a')));
