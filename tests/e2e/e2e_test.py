@@ -139,6 +139,21 @@ class E2e(unittest.TestCase):
         self.assertEqual(self.flag(self.auth2), "", "one of two is all that may be disabled")
         see("people are told of both", lambda: self.told("slack", "firing", self.auth2))
 
+    def test_never_both_when_both_die_at_once(self):
+        agent = self.agent()
+        self.healthy(agent)
+        for name in ("auth1", "auth2"):
+            self.world.signal(name, signal.SIGKILL)
+        self.addCleanup(lambda: [self.world.revive(name) for name in ("auth1", "auth2")])
+        see("the agent knows", lambda: all(agent.metric("sluice_target_health", auth) == 0 for auth in (self.auth1, self.auth2)))
+        runs = agent.metric("sluice_probe_runs_total", self.auth1, "failure")
+
+        def watched_long_enough():
+            self.assertFalse(self.flag(self.auth1) and self.flag(self.auth2))
+            return agent.metric("sluice_probe_runs_total", self.auth1, "failure") > runs + 10
+        see("ten more failures, and never both", watched_long_enough)
+        see("people are told of both", lambda: self.told("slack", "firing", self.auth1) and self.told("slack", "firing", self.auth2))
+
     def test_shadow_mode_decides_and_shows_but_sets_no_flag(self):
         agent = self.agent(CONFIG.replace("pool: auth", "pool: auth\n      mode: shadow"))
         self.healthy(agent)
@@ -173,6 +188,53 @@ class E2e(unittest.TestCase):
         self.healthy(agent)
         self.world.kill("auth1")
         see("disabled in process", lambda: agent.metric("sluice_upstream_disabled", self.auth1) == 1)
+
+    # What is watched -----------------------------------------------------------------------------------------------
+
+    def test_the_keys_of_a_real_provider_are_watched(self):
+        agent = self.agent(CONFIG.replace("timeout: 400ms}\nprobes:", "timeout: 400ms, oidc: {health_path: /health}}\nprobes:"))
+        self.healthy(agent)
+        served = json.loads(request(f"{self.auth1}/jwks")[1])["keys"][0]
+        self.assertEqual(agent.metric("probe_oidc_jwks_newest_key_info", self.auth1, f'kid="{served["kid"]}"'), 1)
+        for name, value in (("discovery_success", 1), ("jwks_success", 1), ("health_success", 1), ("issuer_matches", 1), ("jwks_signing_keys", 1),
+                            ("jwks_cache_max_age_seconds", 300), ("jwks_changes_total", 0)):
+            self.assertEqual(agent.metric(f"probe_oidc_{name}", self.auth1), value, name)
+        self.assertIsNone(agent.metric("probe_oidc_warnings", self.auth1))
+
+    def test_a_frozen_database_fails_and_delays_nobody(self):
+        agent = self.agent(CONFIG.replace("rule_files:", """  - job_name: postgres
+    module: database
+    static_configs: [{targets: ["${POSTGRES_ADDRESS}"]}]
+rule_files:""").replace("probes:", "  database: {prober: postgres, postgres: {user: demo, password: demo-secret}}\nprobes:", 1))
+        see("the database is well", lambda: agent.metric("pg_up") == 1)
+        missed = agent.metric("sluice_probe_missed_total")
+        self.world.signal("postgres", signal.SIGSTOP)
+        try:
+            see("it fails", lambda: agent.metric("probe_success", 'job="postgres"') == 0)
+            self.assertEqual(agent.metric("sluice_probe_failure_reason", 'reason="sql_timeout"'), 1)
+            self.assertEqual(agent.metric("probe_success", self.auth1), 1)
+            self.assertEqual(agent.metric("sluice_probe_missed_total"), missed)
+        finally:
+            self.world.signal("postgres", signal.SIGCONT)
+        see("and is well again", lambda: agent.metric("pg_up") == 1)
+
+    def test_every_family_has_help_and_type(self):
+        agent = self.agent()
+        self.healthy(agent)
+        described, typed, bare = set(), set(), set()
+        for line in agent.get("/metrics")[1].splitlines():
+            words = line.split(" ")
+            if line.startswith("# HELP "):
+                described.add(words[2])
+                self.assertGreater(len(words), 3, line)
+            elif line.startswith("# TYPE "):
+                typed.add(words[2])
+            elif line:
+                name = line.split("{")[0].split(" ")[0]
+                if not {name, *(name.removesuffix(s) for s in ("_bucket", "_sum", "_count", "_total"))} & typed:
+                    bare.add(name)
+        self.assertEqual(bare, set())
+        self.assertEqual(typed - described, set())
 
     # Redis fails ---------------------------------------------------------------------------------------------------
 
@@ -380,6 +442,10 @@ class E2e(unittest.TestCase):
             return json.loads(request(f"http://127.0.0.1:{port}/api/v1/query?query={quote(expression)}")[1])["data"]["result"]
 
         see("Prometheus has the probes under their own names", lambda: query(f'probe_success{{job="auth",instance="{self.auth1}"}} == 1'))
+        self.assertEqual({series["metric"]["job"] for series in query("probe_success")}, {"auth", "postgres", "redis", "api"})
+        self.assertFalse(query('{exported_job!=""}'), "honor_labels leaves the targets their names")
+        kind, = json.loads(request(f"http://127.0.0.1:{port}/api/v1/metadata?metric=probe_success")[1])["data"]["probe_success"]
+        self.assertEqual((kind["type"], bool(kind["help"])), ("gauge", True))
         with open(os.path.join(ROOT, "dashboards/grafana/overview.json"), encoding="utf-8") as file:
             board = json.load(file)
         for panel in board["panels"]:
