@@ -212,7 +212,12 @@ CodecState first_state(Timestamp first, const CodecState* before) {
 }
 
 ChunkReader::ChunkReader(std::span<const uint8_t> data, uint32_t samples, Timestamp first)
-    : next_(data.data()), end_(next_ + data.size()), left_(samples), state_(first_state(first)) {}
+    : begin_(data.data()),
+      next_(begin_),
+      end_(begin_ + data.size()),
+      samples_(samples),
+      left_(samples),
+      state_(first_state(first)) {}
 
 void append_sample(CodecState& state, Sample sample, uint8_t* data, uint32_t& bits) {
   BitWriter out(data, bits);
@@ -258,6 +263,21 @@ inline uint64_t ChunkReader::take(unsigned count) {
   window_ <<= count;
   window_bits_ -= count;
   return value;
+}
+
+ChunkReader::ChunkReader(std::span<const uint8_t> data, uint32_t samples, const Restart& restart)
+    : begin_(data.data()),
+      next_(begin_ + restart.bits / 8),
+      end_(begin_ + data.size()),
+      samples_(samples),
+      left_(samples - restart.samples),
+      state_(restart.state) {
+  take(restart.bits % 8);
+}
+
+Restart ChunkReader::place() const {
+  return {state_, static_cast<uint16_t>((next_ - begin_) * 8 - window_bits_),
+          static_cast<uint16_t>(passed())};
 }
 
 inline unsigned ChunkReader::take_ones(unsigned most) {

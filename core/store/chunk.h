@@ -61,11 +61,24 @@ void append_sample(CodecState& state, Sample sample, uint8_t* data, uint32_t& bi
 // state at the end of the series' chunk before, or null.
 CodecState first_state(Timestamp first, const CodecState* before = nullptr);
 
+// A place within a chunk to read on from, without what comes before it.
+struct Restart {
+  CodecState state;      // behind the sample before
+  uint16_t bits = 0;     // before the place
+  uint16_t samples = 0;  // before the place; 0: no place yet
+};
+
 class ChunkReader {
  public:
   ChunkReader(std::span<const uint8_t> data, uint32_t samples, Timestamp first);
+  // Reads on from there. `data` and `samples` are the whole chunk's.
+  ChunkReader(std::span<const uint8_t> data, uint32_t samples, const Restart& restart);
   // False after the last sample.
   bool next(Sample& sample);
+  // How many samples are behind us, of the whole chunk.
+  uint32_t passed() const { return samples_ - left_; }
+  // Where we are.
+  Restart place() const;
 
  private:
   uint64_t take(unsigned count);
@@ -75,10 +88,12 @@ class ChunkReader {
   void read_time();
   void read_value();
 
+  const uint8_t* begin_;
   const uint8_t* next_;
   const uint8_t* end_;
   uint64_t window_ = 0;  // unread bits, the next one on top; zeros behind them
   unsigned window_bits_ = 0;
+  uint32_t samples_;
   uint32_t left_;
   CodecState state_;
 };

@@ -1,6 +1,7 @@
 #include "core/store/sample_store.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <new>
 #include <unordered_map>
@@ -18,6 +19,9 @@ namespace {
 constexpr uint32_t kChunkBytesMax = 400;
 constexpr uint32_t kChunkBytesSmall = 128;
 constexpr uint32_t kChunkSamplesMax = 240;
+// A reader remembers a place in the open chunk after so many samples: rules ask for the last minutes of a
+// chunk that holds an hour, again and again.
+constexpr uint32_t kPlaceSamples = 16;
 constexpr size_t kMallocBytes = 8;  // what the allocator adds to a block
 
 // One run of samples: a head and the bits behind it in one block. The block of an open chunk grows in small
@@ -43,6 +47,9 @@ class Chunk {
   // As an open chunk takes; a closed one takes less.
   size_t block_bytes() const { return block_bytes(bytes()) + kMallocBytes; }
   ChunkReader reader() const { return {std::span(data(), bytes()), head_->samples, first()}; }
+  ChunkReader reader(const Restart& restart) const {
+    return {std::span(data(), bytes()), head_->samples, restart};
+  }
 
   void append(CodecState& state, Sample sample) {
     // Coded aside first, behind the bits the last byte already has: only then it is known how much room it
@@ -90,17 +97,49 @@ class Chunk {
 struct Series {
   Labels labels;
   std::vector<Chunk> chunks;  // oldest first; the last one is open
-  CodecState codec;           // at the end of the open chunk
-  Sample newest;              // when there are chunks
+  // Where readers of the open chunk began not long ago; for two lengths of windows. Null before anybody read.
+  mutable std::unique_ptr<std::array<Restart, 2>> places;
+  CodecState codec;  // at the end of the open chunk
+  Sample newest;     // when there are chunks
   bool live = false;
+
+  // Appends the samples of the open chunk with after < at <= to.
+  void read_open(Timestamp after, Timestamp to, std::vector<Sample>& out) const;
 
   size_t bytes() const {
     size_t bytes = labels.empty() ? 0 : labels.bytes() + kMallocBytes;
+    if (places != nullptr) bytes += sizeof *places + kMallocBytes;
     if (chunks.capacity() > 0) bytes += chunks.capacity() * sizeof(Chunk) + kMallocBytes;
     for (const Chunk& chunk : chunks) bytes += chunk.block_bytes();
     return bytes;
   }
 };
+
+void Series::read_open(Timestamp after, Timestamp to, std::vector<Sample>& out) const {
+  const Chunk& chunk = chunks.back();
+  // From the nearest place before the window, which then moves on; from the beginning, and the place that is
+  // farther back is given up, when there is none.
+  Restart* from = nullptr;
+  if (places != nullptr) {
+    for (Restart& place : *places) {
+      if (place.samples == 0 || place.state.time_ms > to_unix_ms(after)) continue;
+      if (from == nullptr || place.samples > from->samples) from = &place;
+    }
+  }
+  ChunkReader reader = from == nullptr ? chunk.reader() : chunk.reader(*from);
+  Restart place;
+  Sample sample;
+  bool more = reader.next(sample);
+  for (; more && sample.at <= after; more = reader.next(sample)) {
+    if (reader.passed() % kPlaceSamples == 0) place = reader.place();
+  }
+  if (place.samples > 0) {
+    if (places == nullptr) places = std::make_unique<std::array<Restart, 2>>();
+    if (from == nullptr) from = &(*places)[(*places)[0].samples <= (*places)[1].samples ? 0 : 1];
+    *from = place;
+  }
+  for (; more && sample.at <= to; more = reader.next(sample)) out.push_back(sample);
+}
 
 // Label set -> id, by open addressing: four bytes a slot, the labels themselves are in the series.
 class IdTable {
@@ -188,6 +227,7 @@ void SampleStore::State::append(Series& target, Sample sample) {
     if (open != nullptr) target.chunks.back().close();
     if (target.chunks.size() == target.chunks.capacity()) target.chunks.reserve(target.chunks.size() + 1);
     target.chunks.emplace_back(sample.at);
+    if (target.places != nullptr) *target.places = {};
   }
   target.chunks.back().append(target.codec, sample);
   target.newest = sample;
@@ -221,6 +261,7 @@ void SampleStore::read(SeriesId id, Timestamp after, Timestamp to, std::vector<S
   const auto first = std::partition_point(series.chunks.begin(), series.chunks.end(),
                                           [&](const Chunk& chunk) { return chunk.last() <= after; });
   for (auto chunk = first; chunk != series.chunks.end() && chunk->first() <= to; ++chunk) {
+    if (std::next(chunk) == series.chunks.end()) return series.read_open(after, to, out);
     ChunkReader reader = chunk->reader();
     Sample sample;
     while (reader.next(sample) && sample.at <= to) {

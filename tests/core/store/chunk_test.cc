@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -32,6 +33,24 @@ Coded code(const std::vector<Sample>& samples) {
   return coded;
 }
 
+// From behind any sample the rest reads as it does from the beginning.
+void check_places(const std::vector<Sample>& samples, const Coded& coded) {
+  const auto count = static_cast<uint32_t>(samples.size());
+  ChunkReader whole(coded.data, count, samples[0].at);
+  Sample sample;
+  while (whole.next(sample)) {
+    const Restart place = whole.place();
+    ASSERT_EQ(place.samples, whole.passed());
+    ChunkReader reader(coded.data, count, place);
+    for (size_t i = place.samples; i < std::min<size_t>(place.samples + 3, count); ++i) {
+      ASSERT_TRUE(reader.next(sample));
+      ASSERT_EQ(sample.at, samples[i].at) << "from behind " << place.samples << " samples";
+      ASSERT_EQ(std::bit_cast<uint64_t>(sample.value), std::bit_cast<uint64_t>(samples[i].value));
+    }
+    ASSERT_EQ(reader.next(sample), place.samples + uint32_t{3} < count);
+  }
+}
+
 // Codes, decodes and compares bit for bit; gives the bits per sample.
 double check(const std::vector<Sample>& samples) {
   const Coded coded = code(samples);
@@ -46,6 +65,7 @@ double check(const std::vector<Sample>& samples) {
     if (testing::Test::HasFailure()) return 0;
   }
   EXPECT_FALSE(reader.next(sample));
+  if (!samples.empty()) check_places(samples, coded);
   return samples.empty() ? 0 : static_cast<double>(coded.bits) / static_cast<double>(samples.size());
 }
 

@@ -129,6 +129,26 @@ TEST(SampleStoreTest, reads_across_many_chunks) {
   EXPECT_EQ(store.stats().samples, 5000u);
 }
 
+// Readers remember places in the open chunk: windows of several lengths, turn by turn, see what they saw
+// before.
+TEST(SampleStoreTest, windows_that_move_on_read_the_same_whatever_was_read_before) {
+  SampleStore store({.retention = 2h, .series_max = 10});
+  const SeriesId id = *store.intern({{"a", "1"}});
+  Random random(9);
+  for (int i = 0; i < 600; ++i) {
+    store.append(id, {at(15 * i), random.below(3) == 0 ? 7.0 : random.unit()});
+    if (i < 10) continue;
+    for (const int window : {1, 20, 70, 20, 4}) {
+      std::vector<Sample> out;
+      store.read(id, at(15 * (i - window)), at(15 * (i - window / 8)), out);
+      const int first = std::max(0, i - window + 1), last = i - window / 8;
+      ASSERT_EQ(out.size(), static_cast<size_t>(last - first + 1));
+      for (int k = first; k <= last; ++k) ASSERT_EQ(out[static_cast<size_t>(k - first)].at, at(15 * k));
+      ASSERT_EQ(*store.latest(id, at(15 * first - 1), at(15 * last)), out.back());
+    }
+  }
+}
+
 // What an HTTP prober writes: mostly constants, a third durations in whole nanoseconds with a tail, on a
 // schedule that rounds to the millisecond.
 TEST(SampleStoreTest, an_hour_of_probes_takes_two_bytes_a_sample_at_most) {
