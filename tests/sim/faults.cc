@@ -27,6 +27,11 @@ gate::PoolSetup random_pool(Random& random, const std::string& name) {
   policy.freeze_window = seconds(random, 10, 60);
   policy.eject_for = random.below(4) == 0 ? seconds(random, 1, 10) : 0s;
   policy.release_for = random.below(4) == 0 ? seconds(random, 1, 10) : 0s;
+  if (random.below(3) == 0) {
+    policy.efficacy = {.job = "api of " + name,
+                       .window = 2 * policy.interval + seconds(random, 5, 40),
+                       .hold = seconds(random, 10, 120)};
+  }
   if (random.below(4) == 0) {
     policy.slow_start = seconds(random, 5, 30);
     policy.flag.encoding = gate::FlagEncoding::kJson;
@@ -74,10 +79,10 @@ gate::PoolSetup changed(Random& random, gate::PoolSetup setup, size_t generation
 Setting random_setting(Random& random) {
   Setting setting;
   // Mostly small fleets, as most are; now and then a big one.
-  const uint64_t kind = random.below(20);
-  setting.agents = kind < 4    ? 1
-                   : kind < 17 ? 2 + static_cast<int>(random.below(6))
-                               : 10 + static_cast<int>(random.below(kind == 19 ? 191 : 30));
+  const uint64_t kind = random.below(40);
+  setting.agents = kind < 8    ? 1
+                   : kind < 37 ? 2 + static_cast<int>(random.below(6))
+                               : 10 + static_cast<int>(random.below(kind == 39 ? 191 : 30));
   setting.zones = 1 + static_cast<int>(random.below(3));
   const uint64_t pools = setting.agents > 50 ? 1 : 1 + random.below(4);
   std::vector<gate::PoolSetup> first;
@@ -148,7 +153,8 @@ const Chaos::Fault Chaos::kFaults[] = {
     {3, &Chaos::stop_redis},        {6, &Chaos::fail_redis_over}, {3, &Chaos::step_redis_clock},
     {1, &Chaos::flush_redis},       {9, &Chaos::break_target},    {3, &Chaos::break_pools},
     {3, &Chaos::make_agent_sick},   {3, &Chaos::cut_paths},       {6, &Chaos::reload_agents},
-    {3, &Chaos::speak_as_operator}, {1, &Chaos::lose_record},
+    {3, &Chaos::speak_as_operator}, {1, &Chaos::lose_record},     {3, &Chaos::break_api},
+    {3, &Chaos::cut_reader},
 };
 
 void Chaos::break_something() {
@@ -240,7 +246,7 @@ void Chaos::break_target() {
   Random& random = world_.random();
   const auto name = any_target();
   const TargetState states[] = {TargetState::kRefuses, TargetState::kHangs, TargetState::kSlow,
-                                TargetState::kFlaps};
+                                TargetState::kFlaps, TargetState::kImpostor};
   const TargetState state = states[random.below(std::size(states))];
   world_.note_fault(fmt::format("target {}", to_string(state)), name.first + "/" + name.second);
   world_.set_target(name.first, name.second, state, seconds(random, 3, 40));
@@ -312,6 +318,20 @@ void Chaos::lose_record() {
   }
 }
 
+void Chaos::break_api() {
+  const std::string pool = any_target().first;
+  world_.note_fault("api broken", pool);
+  world_.break_api(pool, true);
+  world_.at(length_, [this, pool] { world_.break_api(pool, false); });
+}
+
+void Chaos::cut_reader() {
+  const size_t i = world_.random().below(world_.readers().size());
+  world_.note_fault("reader cut off", world_.readers()[i].pool);
+  world_.readers()[i].cut = true;
+  world_.at(length_, [this, i] { world_.readers()[i].cut = false; });
+}
+
 void Chaos::run(Duration time, Duration pace) {
   const Instant end = world_.now() + time;
   while (world_.now() < end) {
@@ -332,7 +352,9 @@ void Chaos::heal_all(size_t generation) {
     world_.start(i);
     world_.reload(i, generation);
   }
+  for (Reader& reader : world_.readers()) reader.cut = reader.stopped = false;
   for (const std::string& pool : world_.pool_names()) {
+    world_.break_api(pool, false);
     const std::vector<std::string> names = world_.target_names(pool);
     world_.unsay(pool, "*");
     for (const std::string& name : names) {
@@ -381,6 +403,9 @@ Outcome try_seed(uint64_t seed, Duration time, bool verbose) {
   }
   outcome.trace.assign(world.trace().begin(), world.trace().end());
   outcome.counts = world.counts();
+  outcome.counts.commands = world.redis().commands;
+  outcome.counts.bytes_in = world.redis().bytes_in;
+  outcome.counts.bytes_out = world.redis().bytes_out;
   outcome.simulated = world.now() - begin;
   return outcome;
 }

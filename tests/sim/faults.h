@@ -47,6 +47,8 @@ class Chaos {
   void reload_agents();
   void speak_as_operator();
   void lose_record();
+  void break_api();
+  void cut_reader();
 
   World& world_;
   Duration length_{};  // of the fault that is being made

@@ -11,6 +11,8 @@ namespace {
 constexpr Duration kCommitSlack = 12s;
 // After a fail-over, a flush or a step of Redis's clock, until every agent has published anew.
 constexpr Duration kDisturbance = 60s;
+// A lease may be this much longer: TIME was read a little before the flag was written.
+constexpr Duration kFutureSlack = 1s;
 
 gate::Record record_of(const std::optional<std::string>& text) {
   if (!text) return {};
@@ -238,6 +240,9 @@ void Referee::check_disabling(size_t index, const std::string& pool, const std::
   if (entry.until < entry.since + to_ms(setup.policy.disable_time.base)) {
     fail(fmt::format("{}: {} is disabled for less than the least time", pool, target));
   }
+  if (before.no_effect_until > reads_.at({index, pool}).at && !disturbed()) {
+    fail(fmt::format("{}: {} disables {} although it did not help the last time", pool, agent.name, target));
+  }
   check_evidence(index, pool, target, false);
   check_freeze(index, pool, target);
 }
@@ -329,6 +334,24 @@ void Referee::check_freeze(size_t index, const std::string& pool, const std::str
   }
 }
 
+// The readers' side of the contract, and what it is worth: a reader that can read avoids what is flagged and
+// nothing else; one that cannot avoids nothing for longer than the leases that it knows of.
+void Referee::on_reader(const Reader& reader) const {
+  Duration ttl{};
+  for (size_t i = 0; i < world_.setting().generations.size(); ++i) {
+    if (const auto* setup = world_.setup(i, reader.pool)) ttl = std::max(ttl, setup->policy.flag.ttl);
+  }
+  for (const auto& [target, until] : reader.disabled_until) {
+    if (until <= world_.now()) continue;
+    if (until > reader.leases_end.at(target)) {
+      fail(fmt::format("{}: a reader avoids {} beyond the lease that it saw", reader.pool, target));
+    }
+    if (!disturbed() && world_.now() - reader.read_at > ttl + kFutureSlack) {
+      fail(fmt::format("{}: a reader that is cut off still avoids {} after the TTL", reader.pool, target));
+    }
+  }
+}
+
 void Referee::on_sample() {
   for (const auto& [pool, targets] : world_.pools()) {
     Duration ttl{};
@@ -408,13 +431,23 @@ void Referee::check_settled(size_t generation) {
     std::vector<std::string> flagged;
     for (const gate::Member& member : setup.members) {
       const Target& target = world_.target(pool, member.target);
-      const bool is_dead = target.state == TargetState::kRefuses || target.state == TargetState::kHangs;
+      const bool is_dead = target.state == TargetState::kRefuses || target.state == TargetState::kHangs ||
+                           target.state == TargetState::kImpostor;
       const bool steady = is_dead || target.state == TargetState::kUp;
       const auto entry = record.entries.find(member.target);
       const bool is_out = entry != record.entries.end() &&
                           entry->second.state == gate::Entry::State::kDisabled && entry->second.lease > now;
       if (is_dead) dead.push_back(member.target);
       if (is_out) flagged.push_back(member.target);
+      for (const Reader& reader : world_.readers()) {
+        if (reader.pool != pool) continue;
+        const auto until = reader.disabled_until.find(member.target);
+        const bool avoided = until != reader.disabled_until.end() && until->second > world_.now();
+        if (is_out != avoided && steady) {
+          fail(fmt::format("{}: readers {} {}, which is {}", pool, avoided ? "avoid" : "use", member.target,
+                           is_out ? "flagged" : "not flagged"));
+        }
+      }
       if (steady && is_out && !is_dead) {
         fail(fmt::format("{}: {} is well and still disabled: {}", pool, member.target,
                          entry->second.evidence));
@@ -453,7 +486,9 @@ void Referee::check_settled(size_t generation) {
         });
     const bool may_freeze =
         dead.size() >= 2 && static_cast<int>(dead.size()) * 100 > setup.policy.freeze_percent * size;
-    if (static_cast<int>(dead.size()) <= allowed && !may_freeze && !store_is_dead &&
+    // What was found not to help is not tried again for a while, and was perhaps found in the chaos before.
+    const bool held = record.no_effect_until + to_ms(4 * 15s + setup.policy.interval) > now;
+    if (static_cast<int>(dead.size()) <= allowed && !may_freeze && !store_is_dead && !held &&
         flagged.size() < dead.size()) {
       for (const std::string& target : dead) {
         if (std::count(flagged.begin(), flagged.end(), target) == 0) {

@@ -26,6 +26,8 @@ class Referee {
   // A clock that is set back by `back` makes all that was stamped before younger by as much.
   void on_redis_disturbed(Duration back = {});
   void on_record_damaged(const std::string& pool);  // before it happens
+  // A reader has looked at the flags, or would have.
+  void on_reader(const Reader& reader) const;
   // Every few seconds.
   void on_sample();
 

@@ -63,6 +63,11 @@ void set_option(gate::PoolSetup& setup, const std::string& key, const std::strin
   } else if (key == "slow_start") {
     policy.slow_start = duration_of(value);
     policy.flag.encoding = gate::FlagEncoding::kJson;
+  } else if (key == "efficacy") {
+    setup.policy.efficacy.job = "api";
+    setup.policy.efficacy.window = duration_of(value);
+  } else if (key == "hold") {
+    setup.policy.efficacy.hold = duration_of(value);
   } else if (key == "rise") {
     setup.health.rise = number();
   } else if (key == "fall") {
@@ -164,7 +169,7 @@ class Player {
     if (verb == "target") {
       const auto [pool, target] = target_of(words.at(1));
       for (const TargetState state : {TargetState::kUp, TargetState::kRefuses, TargetState::kHangs,
-                                      TargetState::kSlow, TargetState::kFlaps}) {
+                                      TargetState::kSlow, TargetState::kFlaps, TargetState::kImpostor}) {
         if (words.at(2) == to_string(state)) {
           world_->set_target(pool, target, state, words.size() > 3 ? duration_of(words[3]) : 20s);
           return;
@@ -187,6 +192,13 @@ class Player {
                          .until = world_->redis_time() + to_ms(duration_of(words.at(3))),
                          .reason = "scenario",
                          .by = "ann"});
+      return;
+    }
+    if (verb == "api") return world_->break_api(words.at(1), words.at(2) == "broken");
+    if (verb == "reader") {
+      for (Reader& reader : world_->readers()) {
+        if (reader.pool == words.at(1)) reader.cut = words.at(2) == "cut";
+      }
       return;
     }
     if (verb == "withdraw") {
@@ -277,6 +289,15 @@ class Player {
         if (seen.target != target || to_string(seen.fleet) == words.at(3)) continue;
         throw Violation(fmt::format("{} believes that {} is {}: {}", agent.name, words[2],
                                     to_string(seen.fleet), seen.evidence));
+      }
+    } else if (words[0] == "reader") {
+      const auto [pool, target] = target_of(words.at(2));
+      for (const Reader& reader : world_->readers()) {
+        if (reader.pool != pool) continue;
+        const auto until = reader.disabled_until.find(target);
+        const bool avoids = until != reader.disabled_until.end() && until->second > world_->now();
+        if (avoids != (words.at(1) == "avoids"))
+          throw Violation(fmt::format("the reader {} {}", avoids ? "avoids" : "uses", words[2]));
       }
     } else if (words[0] == "frozen") {
       const gate::PoolView* view = world_->agents()[0].gate->view(words.at(1));

@@ -11,6 +11,7 @@
 //   freeze auth/* 1h count                              calm                    settled [GENERATION] expect
 //   [no] flag auth/t0           expect flags auth <= 2  expect view n0 auth/t0 down expect frozen auth |
 //   expect sick n1 | expect probes|disables auth/t0 <= 20 (or >=) since `count`
+//   api auth broken|whole   reader auth cut|join   expect reader avoids|uses auth/t0
 
 #include <string>
 

@@ -90,6 +90,8 @@ int main(int argc, char** argv) {
       "{} events, {} probes, {} turns, {} decisions, {} commits, {} conflicts, {} turns without Redis\n",
       total.events, total.probes, total.turns, total.decisions, total.commits, total.conflicts,
       total.unreachable);
+  fmt::print("{} reads of flags, {} Redis commands, {} bytes in, {} bytes out\n", total.reads, total.commands,
+             total.bytes_in, total.bytes_out);
   for (const auto& [fault, count] : total.faults) fmt::print("  {:<22} {}\n", fault, count);
   return 0;
 }

@@ -14,6 +14,8 @@ constexpr Timestamp kUnixStart = from_unix_ms(1'700'000'000'000);
 constexpr Duration kCommandTimeout = 2s;
 constexpr size_t kTraceLines = 400;
 constexpr Duration kSample = 5s;
+constexpr Duration kReaderPoll = 2s;
+constexpr int kApiServers = 5;
 
 using test::MemoryRedis;
 using test::RedisReply;
@@ -51,6 +53,14 @@ schedule::Pace pace_of(gate::Attention attention) {
 
 }  // namespace
 
+namespace {
+
+std::string_view reason_of(const Target& target) {
+  return target.state == TargetState::kImpostor ? "oidc_issuer_mismatch" : "connect_refused";
+}
+
+}  // namespace
+
 std::string_view to_string(TargetState state) {
   switch (state) {
     case TargetState::kUp:
@@ -61,6 +71,8 @@ std::string_view to_string(TargetState state) {
       return "hangs";
     case TargetState::kSlow:
       return "slow";
+    case TargetState::kImpostor:
+      return "impostor";
     case TargetState::kFlaps:
       break;
   }
@@ -76,6 +88,7 @@ bool Target::answers(Instant now) const {
       return (now - since) / flap_period % 2 == 0;
     case TargetState::kRefuses:
     case TargetState::kHangs:
+    case TargetState::kImpostor:
       break;
   }
   return false;
@@ -89,6 +102,10 @@ void Counts::add(const Counts& other) {
   conflicts += other.conflicts;
   unreachable += other.unreachable;
   decisions += other.decisions;
+  reads += other.reads;
+  commands += other.commands;
+  bytes_in += other.bytes_in;
+  bytes_out += other.bytes_out;
   for (const auto& [name, count] : other.faults) faults[name] += count;
 }
 
@@ -118,7 +135,13 @@ World::World(Setting setting, uint64_t seed) : setting_(std::move(setting)), ran
   for (size_t i = 0; i < agents_.size(); ++i) {
     schedule_event(now_ + random_.between(0s, 3s), [this, i] { start(i); });
   }
+  for (const auto& [pool, targets] : pools_) {
+    Reader reader;
+    reader.pool = pool;
+    readers_.push_back(std::move(reader));
+  }
   schedule_event(now_ + kSample, [this] { sample(); });
+  schedule_event(now_ + kReaderPoll, [this] { look_at_flags(); });
 }
 
 World::~World() = default;
@@ -126,6 +149,59 @@ World::~World() = default;
 void World::sample() {
   referee_->on_sample();
   schedule_event(now_ + kSample, [this] { sample(); });
+}
+
+// Every reader asks for all flags of its pool; without an answer it goes by what it knows.
+void World::look_at_flags() {
+  for (Reader& reader : readers_) {
+    if (reader.stopped) continue;
+    if (redis_up_ && !reader.cut) {
+      ++counts_.reads;
+      reader.read_at = now_;
+      reader.disabled_until.clear();
+      reader.leases_end.clear();
+      for (const std::string& key : redis_.keys()) {
+        // The key ends in the name of the target, in all generations (random_pool).
+        if (!key.starts_with("off:" + reader.pool + ":")) continue;
+        const auto expires_at = redis_.expires_at(key);
+        if (!expires_at) throw Violation("a flag without an end: " + key);
+        const std::string target = key.substr(key.rfind(':') + 1);
+        const auto text = redis_.get(key);
+        if (text->find("\"disabled\":false") != std::string::npos) continue;  // slow start
+        reader.disabled_until[target] = now_ + (*expires_at - redis_time());
+      }
+      reader.leases_end = reader.disabled_until;
+    }
+    referee_->on_reader(reader);
+  }
+  schedule_event(now_ + kReaderPoll, [this] { look_at_flags(); });
+}
+
+void World::break_api(const std::string& pool, bool broken) {
+  if (broken) {
+    broken_apis_.insert(pool);
+  } else {
+    broken_apis_.erase(pool);
+  }
+  say_trace(fmt::format("the API of {} {}", pool, broken ? "fails for a reason of its own" : "is whole"));
+}
+
+// Each API server sends its request to some member that its reader may use, and fails when that is dead.
+void World::probe_api(Agent& agent, const std::string& pool, Instant now) {
+  const gate::PoolPolicy* policy = agent.gate->policy(pool);
+  if (policy == nullptr || policy->efficacy.job.empty()) return;
+  const auto reader =
+      std::find_if(readers_.begin(), readers_.end(), [&](const Reader& r) { return r.pool == pool; });
+  std::vector<const Target*> usable;
+  for (const Target& target : pools_.at(pool)) {
+    const auto until = reader->disabled_until.find(target.name);
+    if (until == reader->disabled_until.end() || until->second <= now_) usable.push_back(&target);
+  }
+  for (int i = 0; i < kApiServers; ++i) {
+    const bool meets_dead = !usable.empty() && !usable[random_.below(usable.size())]->answers(now_);
+    const bool good = !agent.sick && !broken_apis_.contains(pool) && !meets_dead;
+    agent.gate->observe_api(now, policy->efficacy.job, fmt::format("api{}", i), good);
+  }
 }
 
 Timestamp World::redis_time() const {
@@ -385,7 +461,8 @@ void World::end_probe(size_t index, schedule::TargetId id, bool good) {
   if (!agent.gate->probes(pool, target) || agent.gate->policy(pool) == nullptr) return;
   agent.last_probe[{pool, target}] = now_;
   referee_->on_probe(index, pool, target, good);
-  const gate::Seen seen = agent.gate->observe(now, pool, target, good, good ? "ok" : "connect_refused");
+  const gate::Seen seen =
+      agent.gate->observe(now, pool, target, good, good ? "ok" : reason_of(this->target(pool, target)));
   agent.scheduler.set_pace(id, pace_of(seen.attention), now);
 }
 
@@ -459,6 +536,7 @@ void World::begin_turn(size_t index, const std::string& pool) {
     });
     return;
   }
+  probe_api(agent, pool, asked);
   const gate::AgentVotes own = agent.gate->own_votes(pool, asked, agent.clock.at(asked));
   const bool publishes = !agent.gate->retiring(pool);
   const gate::PoolKeys keys = gate::pool_keys(pool);

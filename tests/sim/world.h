@@ -42,7 +42,7 @@ struct Setting {
   std::vector<std::vector<gate::PoolSetup>> generations;
 };
 
-enum class TargetState { kUp, kRefuses, kHangs, kSlow, kFlaps };
+enum class TargetState { kUp, kRefuses, kHangs, kSlow, kFlaps, kImpostor };  // answers as somebody else
 std::string_view to_string(TargetState state);
 
 struct Target {
@@ -61,6 +61,17 @@ struct Link {
   bool ok() const { return !requests_lost && !replies_lost && loss_percent == 0; }
 };
 
+// An API server of one pool: it looks at the flags now and then, keeps the contract of docs/readers.md, and
+// spreads its requests over what it may use. What it serves fails as often as they meet a dead member.
+struct Reader {
+  std::string pool;
+  bool cut = false;      // from Redis
+  bool stopped = false;  // does not look any more
+  std::map<std::string, Instant> disabled_until;
+  std::map<std::string, Instant> leases_end;  // when the flags that it saw were to end
+  Instant read_at{};                          // successfully
+};
+
 struct Counts {
   uint64_t events = 0;
   uint64_t probes = 0;
@@ -69,6 +80,10 @@ struct Counts {
   uint64_t conflicts = 0;
   uint64_t unreachable = 0;
   uint64_t decisions = 0;
+  uint64_t reads = 0;      // of flags, by readers
+  uint64_t commands = 0;   // Redis's
+  uint64_t bytes_in = 0;   // of commands
+  uint64_t bytes_out = 0;  // of answers
   std::map<std::string, uint64_t> faults;
   void add(const Counts& other);
 };
@@ -131,6 +146,10 @@ class World {
   void damage_record(const std::string& pool);
   void lose_record(const std::string& pool);
   void at(Duration from_now, std::function<void()> what) { schedule_event(now_ + from_now, std::move(what)); }
+  // The API of a pool fails (or not) for a reason of its own.
+  void break_api(const std::string& pool, bool broken);
+  std::vector<Reader>& readers() { return readers_; }
+  const std::vector<Reader>& readers() const { return readers_; }
   void note_fault(const std::string& name, const std::string& detail);
 
   std::vector<Agent>& agents() { return agents_; }
@@ -176,6 +195,8 @@ class World {
   Instant global(const Agent& agent, Instant local) const;
 
   void sample();
+  void look_at_flags();
+  void probe_api(Agent& agent, const std::string& pool, Instant now);
   void look(size_t agent);
   void plan_wake(size_t agent);
   void configure(Agent& agent);
@@ -193,6 +214,8 @@ class World {
   Setting setting_;
   Random random_;
   std::vector<Agent> agents_;
+  std::vector<Reader> readers_;
+  std::set<std::string> broken_apis_;
   std::map<std::string, std::vector<Target>> pools_;
   test::MemoryRedis redis_;
   bool redis_up_ = true;
