@@ -1,5 +1,9 @@
 // /metrics: what probes show, what rules produce, and the agent's own metrics.
 
+#include <algorithm>
+#include <functional>
+#include <map>
+
 #include "agent/app/app.h"
 #include "core/check.h"
 
@@ -66,15 +70,23 @@ void App::add_rule_metrics(FamilyList& out) const {
   const auto each = [&](const MetricFamily& family, auto value) {
     for (const auto& group : groups) out.add(family, value(*group), group_labels(*group));
   };
-  const auto each_rule = [&](const MetricFamily& family, auto value) {
+  // Rules of one name, such as one alert at two severities, share a series: `join` makes one number of
+  // theirs.
+  const auto each_rule = [&](const MetricFamily& family, auto value, auto join) {
     for (const auto& group : groups) {
+      std::map<std::string, double> by_name;
       for (size_t i = 0; i < group->size(); ++i) {
-        if (const std::optional<double> number = value(group->status(i))) {
-          out.add(family, *number, group_labels(*group).with("rule", group->rule(i).name()));
-        }
+        const std::optional<double> number = value(group->status(i));
+        if (!number) continue;
+        const auto [known, added] = by_name.emplace(group->rule(i).name(), *number);
+        if (!added) known->second = join(known->second, *number);
       }
+      for (const auto& [name, number] : by_name)
+        out.add(family, number, group_labels(*group).with("rule", name));
     }
   };
+  const auto least = [](double a, double b) { return std::min(a, b); };
+  const auto most = [](double a, double b) { return std::max(a, b); };
   each(kRuleEvaluations,
        [](const rules::Group& g) { return static_cast<double>(g.stats().evaluations_total); });
   each(kRuleFailures, [](const rules::Group& g) { return static_cast<double>(g.stats().failures_total); });
@@ -86,15 +98,19 @@ void App::add_rule_metrics(FamilyList& out) const {
     if (const auto& at = group->stats().last_evaluated_at)
       out.add(kRuleLastEvaluation, to_seconds(*at), group_labels(*group));
   }
-  each_rule(kRuleHealthy, [](const rules::RuleStatus& status) -> std::optional<double> {
+  const auto healthy = [](const rules::RuleStatus& status) -> std::optional<double> {
     if (status.health == rules::RuleHealth::kUnknown) return std::nullopt;
     return status.health == rules::RuleHealth::kOk ? 1.0 : 0.0;
-  });
-  each_rule(kRuleNoData,
-            [](const rules::RuleStatus& status) { return std::optional<double>(status.no_data ? 1 : 0); });
-  each_rule(kRuleLimit, [](const rules::RuleStatus& status) {
-    return std::optional<double>(static_cast<double>(status.refused));
-  });
+  };
+  const auto no_data = [](const rules::RuleStatus& status) {
+    return std::optional(status.no_data ? 1.0 : 0.0);
+  };
+  const auto refused = [](const rules::RuleStatus& status) {
+    return std::optional(static_cast<double>(status.refused));
+  };
+  each_rule(kRuleHealthy, healthy, least);
+  each_rule(kRuleNoData, no_data, most);
+  each_rule(kRuleLimit, refused, std::plus<double>());
 }
 
 void App::add_notify_metrics(FamilyList& out) const {
