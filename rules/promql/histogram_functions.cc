@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "core/number.h"
 #include "rules/promql/almost.h"
@@ -24,14 +25,7 @@ struct Bucket {
   double count = 0;
 };
 
-// Sorts, adds up buckets of one bound, and takes decreases out of the counts, which rounding or scrapes that
-// were torn apart leave behind. Says whether a decrease was larger than rounding explains. Empty unless the
-// last bound is +Inf.
-struct Cumulative {
-  std::vector<Bucket> buckets;
-  bool forced = false;
-};
-
+// Sorts, and adds up buckets of one bound. False unless the last bound is +Inf.
 bool sort_and_coalesce(std::vector<Bucket>& buckets) {
   std::stable_sort(buckets.begin(), buckets.end(),
                    [](const Bucket& a, const Bucket& b) { return a.upper < b.upper; });
@@ -48,8 +42,10 @@ bool sort_and_coalesce(std::vector<Bucket>& buckets) {
   return true;
 }
 
-bool make_monotonic(std::vector<Bucket>& buckets) {
-  bool forced = false;
+// Takes decreases out of the counts, which rounding or scrapes that were torn apart leave behind. Returns
+// those that are larger than rounding explains.
+std::optional<FallingBuckets> make_monotonic(std::vector<Bucket>& buckets, Timestamp at) {
+  std::optional<FallingBuckets> falling;
   double before = buckets.front().count;
   for (size_t i = 1; i < buckets.size(); ++i) {
     const double count = buckets[i].count;
@@ -58,20 +54,23 @@ bool make_monotonic(std::vector<Bucket>& buckets) {
       buckets[i].count = before;
     } else if (count < before) {
       buckets[i].count = before;
-      forced = true;
+      if (!falling) falling = {.lowest = buckets[i].upper, .first = at, .last = at};
+      falling->highest = buckets[i].upper;
+      falling->most = std::max(falling->most, before - count);
     } else {
       before = count;
     }
   }
-  return forced;
+  return falling;
 }
 
-double quantile_of(double q, std::vector<Bucket>& buckets, bool& forced) {
+double quantile_of(double q, std::vector<Bucket>& buckets, Timestamp at,
+                   std::optional<FallingBuckets>& falling) {
   if (std::isnan(q)) return kNaN;
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
   if (!sort_and_coalesce(buckets)) return kNaN;
-  forced = make_monotonic(buckets);
+  falling = make_monotonic(buckets, at);
   if (buckets.size() < 2 || buckets.back().count == 0) return kNaN;
   const size_t highest = buckets.size() - 1;
   double rank = q * buckets.back().count;
@@ -199,15 +198,15 @@ BlockPtr histogram_quantile(Evaluator& evaluator, const Call& call, const Expr&,
   const Expr& argument = *call.args[1];
   return per_histogram(
       evaluator, argument, grid, [&](std::vector<Bucket>& buckets, uint32_t step, const Row& row) {
-        bool forced = false;
-        const double value = quantile_of(quantiles[step], buckets, forced);
-        if (forced) {
+        std::optional<FallingBuckets> falling;
+        const double value = quantile_of(quantiles[step], buckets, from_unix_ms(grid.at(step)), falling);
+        if (falling) {
           std::string message =
-              "input to histogram_quantile needed to be fixed for monotonicity (see "
+              "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
               "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
           const std::string_view name = row.value(kMetricName);
           if (!name.empty()) message += " for metric name " + go_quote(name);
-          evaluator.annotations().inform(std::move(message), argument.span);
+          evaluator.annotations().add({Severity::kInfo, std::move(message), argument.span, falling});
         }
         return value;
       });

@@ -310,8 +310,16 @@ Token Lexer::inside_brackets() {
       brackets_ = false;
       return emit(TokenKind::kRightBracket);
     case ':':
-      return fail(colon_seen_ ? "unexpected colon ':'"
-                              : "unexpected colon before duration in duration expression");
+      if (colon_seen_) return fail("unexpected colon ':'");
+      start_ = position_;  // Prometheus points behind it
+      return fail("unexpected colon before duration in duration expression");
+    case ')':
+      if (parens_ > 0) {
+        --parens_;
+        return emit(TokenKind::kRightParen);
+      }
+      start_ = position_;
+      return fail("unexpected right parenthesis ')'");
     case '(':
       ++parens_;
       return emit(TokenKind::kLeftParen);

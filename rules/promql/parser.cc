@@ -610,7 +610,8 @@ class Parser {
       if (failed()) return;
       // As far as milliseconds in 64 bits reach.
       if (!(std::abs(seconds) < 9223372036854775.0)) {
-        return report(expr.span, fmt::format("timestamp out of bounds for @ modifier: {:f}", seconds));
+        const std::string shown = std::isfinite(seconds) ? fmt::format("{:f}", seconds) : go_float(seconds);
+        return report(expr.span, "timestamp out of bounds for @ modifier: " + shown);
       }
       at.at = from_unix_ms(std::llround(seconds * 1000));
     }
@@ -716,6 +717,12 @@ class Parser {
     return true;
   }
 
+  // Labels, or what is no expression: the message tells of labels then, as Prometheus's does.
+  static bool begins_grouping(TokenKind kind) {
+    return kind == TokenKind::kLeftParen || kind == TokenKind::kRightParen || kind == TokenKind::kComma ||
+           kind == TokenKind::kEnd;
+  }
+
   bool binary_modifiers(Binary& binary) {
     binary.return_bool = accept(TokenKind::kBool);
     VectorMatching& matching = binary.matching;
@@ -725,7 +732,7 @@ class Parser {
       if (peek().kind == TokenKind::kGroupLeft || peek().kind == TokenKind::kGroupRight) {
         const bool left = take().kind == TokenKind::kGroupLeft;
         matching.cardinality = left ? Cardinality::kManyToOne : Cardinality::kOneToMany;
-        if (peek().kind == TokenKind::kLeftParen && !grouping(matching.include)) return false;
+        if (begins_grouping(peek().kind) && !grouping(matching.include)) return false;
       }
     }
     const TokenKind kind = peek().kind;

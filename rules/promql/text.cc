@@ -88,6 +88,16 @@ Rune decode_rune(std::string_view text, size_t at) {
   return {kBadRune, 1};
 }
 
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const Rune rune = decode_rune(text, at);
+    append_utf8(out, rune.code);
+    at += rune.size;
+  }
+  return out;
+}
+
 void append_utf8(std::string& out, uint32_t code) {
   if (code < 0x80) {
     out += static_cast<char>(code);

@@ -19,6 +19,8 @@ struct Rune {
 };
 Rune decode_rune(std::string_view text, size_t at);
 void append_utf8(std::string& out, uint32_t code);
+// With U+FFFD for every byte that is not UTF-8, as Go writes strings into JSON.
+std::string valid_utf8(std::string_view text);
 
 // Go's %q of a string and of a rune.
 std::string go_quote(std::string_view text);

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+
+#include "rules/promql/text.h"
 
 namespace sluice::promql {
 namespace {
 
 void append_json_string(std::string& out, std::string_view text) {
+  const std::string mended = is_valid_utf8(text) ? std::string() : valid_utf8(text);
+  if (!mended.empty()) text = mended;
   out += '"';
   for (const char c : text) {
     switch (c) {
@@ -129,14 +134,30 @@ void append_json_result(std::string& out, const Matrix& matrix) {
 
 }  // namespace
 
+void FallingBuckets::merge(const FallingBuckets& other) {
+  lowest = std::min(lowest, other.lowest);
+  highest = std::max(highest, other.highest);
+  most = std::max(most, other.most);
+  samples += other.samples;
+  first = std::min(first, other.first);
+  last = std::max(last, other.last);
+}
+
 std::string Annotation::to_string(std::string_view query) const {
-  return fmt::format("{} ({})", message, place(query, where.begin));
+  std::string text = message;
+  if (falling) {
+    text += fmt::format(", from buckets {} to {}, with a max diff of {:.2g}, over {} samples from {} to {}",
+                        go_float(falling->lowest), go_float(falling->highest), falling->most,
+                        falling->samples, format_rfc3339(falling->first), format_rfc3339(falling->last));
+  }
+  return fmt::format("{} ({})", text, place(query, where.begin));
 }
 
 void Annotations::add(Annotation annotation) {
   for (Annotation& known : list_) {
     if (known.message != annotation.message) continue;
     known.where = annotation.where;
+    if (known.falling && annotation.falling) known.falling->merge(*annotation.falling);
     return;
   }
   list_.push_back(std::move(annotation));

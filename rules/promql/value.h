@@ -1,6 +1,7 @@
 #pragma once
 // What an expression evaluates to, and what was noticed on the way.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -40,23 +41,38 @@ using Value = std::variant<ScalarValue, StringValue, Vector, Matrix>;
 
 enum class Severity { kWarning, kInfo };
 
+// How far the buckets of histograms were from rising, over all the samples that one annotation stands for.
+struct FallingBuckets {
+  double lowest = 0;  // bounds of the buckets that counted less than the one before
+  double highest = 0;
+  double most = 0;  // by which one counted less
+  size_t samples = 1;
+  Timestamp first;
+  Timestamp last;
+
+  void merge(const FallingBuckets& other);
+};
+
 // Something the author of a query should know: the result stands, but perhaps it is not what was meant.
 struct Annotation {
   Severity severity = Severity::kWarning;
   std::string message;  // begins with "PromQL warning: " or "PromQL info: "
   Span where;
+  std::optional<FallingBuckets> falling;
 
-  // With the place: `PromQL info: ... (1:6)`.
+  // With details and the place: `PromQL info: ... (1:6)`.
   std::string to_string(std::string_view query) const;
 };
 
-// Messages are told once each, however many series cause them.
+// Messages are told once each, however many series cause them; details are merged.
 class Annotations {
  public:
   void warn(std::string message, Span where) {
-    add({Severity::kWarning, "PromQL warning: " + message, where});
+    add({Severity::kWarning, "PromQL warning: " + message, where, {}});
   }
-  void inform(std::string message, Span where) { add({Severity::kInfo, "PromQL info: " + message, where}); }
+  void inform(std::string message, Span where) {
+    add({Severity::kInfo, "PromQL info: " + message, where, {}});
+  }
   void add(Annotation annotation);
 
   bool empty() const { return list_.empty(); }

@@ -95,6 +95,29 @@ TEST(EngineTest, tells_annotations_with_their_place) {
             "(1:27)");
 }
 
+TEST(EngineTest, tells_how_far_buckets_fell_over_all_samples) {
+  store::SampleStore store;
+  for (int64_t i = 0; i < 3; ++i) {
+    int64_t counted = 10 * i;
+    for (const char* le : {"0.1", "0.5", "2", "+Inf"}) {
+      store.append(series(std::string("b{le=\"") + le + "\"}"),
+                   {from_unix_ms(i * 15'000), static_cast<double>(counted)});
+      counted -= i;
+    }
+  }
+  const std::string query = "histogram_quantile(0.5, b)";
+  const auto result =
+      evaluate_range(**parse(query), store, from_unix_ms(0), from_unix_ms(30'000), std::chrono::seconds(15));
+  ASSERT_TRUE(result);
+  ASSERT_EQ(result->annotations.size(), 1u);
+  EXPECT_EQ(
+      result->annotations[0].to_string(query),
+      "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
+      "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile), from buckets "
+      "0.5 to +Inf, with a max diff of 6, over 2 samples from 1970-01-01T00:00:15Z to 1970-01-01T00:00:30Z "
+      "(1:25)");
+}
+
 TEST(EngineTest, drops_names_at_once_or_at_the_end) {
   const store::SampleStore store = small_store();
   const std::string query = "sum by (__name__) (rate(c_total{job=\"a\"}[1m]))";

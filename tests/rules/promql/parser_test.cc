@@ -137,7 +137,7 @@ TEST(ParserTest, reports_the_first_mistake_in_prometheus_words) {
        "1:1: parse error: @ modifier must be preceded by an instant vector selector or range vector selector "
        "or a "
        "subquery"},
-      {"foo @ inf", "1:1: parse error: timestamp out of bounds for @ modifier: inf"},
+      {"foo @ inf", "1:1: parse error: timestamp out of bounds for @ modifier: +Inf"},
 
       {"{", "1:2: parse error: unexpected end of input inside braces"},
       {"}", "1:1: parse error: unexpected character: '}'"},
@@ -157,6 +157,11 @@ TEST(ParserTest, reports_the_first_mistake_in_prometheus_words) {
       {"foo[]",
        "1:5: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), "
        "or range()"},
+      {"foo[:5m]", "1:6: parse error: unexpected colon before duration in duration expression"},
+      {"foo[)]", "1:6: parse error: unexpected right parenthesis ')'"},
+      {"foo @ Inf", "1:1: parse error: timestamp out of bounds for @ modifier: +Inf"},
+      {"a * on(x) group_left", "1:21: parse error: unexpected end of input in grouping opts, expected \"(\""},
+      {"(a * on(x) group_left)", "1:22: parse error: unexpected \")\" in grouping opts, expected \"(\""},
       {"foo[5mm]", "1:5: parse error: bad number or duration syntax: \"5mm\""},
       {"foo[5m1h]", "1:5: parse error: not a valid duration string: \"5m1h\""},
       {"foo[0m]", "1:5: parse error: duration must be greater than 0"},
