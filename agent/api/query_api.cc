@@ -11,6 +11,7 @@
 #include "core/number.h"
 #include "rules/promql/engine.h"
 #include "rules/promql/parser.h"
+#include "rules/promql/text.h"
 
 namespace sluice::api {
 
@@ -19,6 +20,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr size_t kPointsMax = 11'000;  // per series, as in Prometheus
+constexpr std::string_view kTruncated = "results truncated due to limit";
 
 json::value to_json(const Labels& labels) {
   json::object out;
@@ -32,6 +34,10 @@ json::array to_array(const Strings& strings) {
   json::array out;
   for (const auto& text : strings) out.emplace_back(std::string(text));
   return out;
+}
+
+HttpResponse json_response(const json::value& body) {
+  return {200, {{"Content-Type", "application/json"}}, json::serialize(body)};
 }
 
 HttpResponse success(const json::value& data) {
@@ -65,25 +71,69 @@ Result<Duration> parse_step(std::string_view text) {
   return invalid(fmt::format("cannot parse \"{}\" to a valid duration", text));
 }
 
-HttpResponse of_evaluation(const Result<promql::Evaluation>& result, std::string_view query) {
+// The parameter `limit`, of series or strings; 0 is none.
+Result<size_t> limit_of(const HttpTarget& target) {
+  const std::string_view text = target.param("limit");
+  if (text.empty()) return size_t{0};
+  size_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error == std::errc() && end == text.data() + text.size()) return limit;
+  return invalid(fmt::format("\"{}\" is no number of results", text));
+}
+
+// Cuts to the limit; true when something went.
+template <typename List>
+bool truncate(List& list, size_t limit) {
+  if (limit == 0 || list.size() <= limit) return false;
+  list.erase(list.begin() + static_cast<ptrdiff_t>(limit), list.end());
+  return true;
+}
+
+bool truncate(promql::Value& value, size_t limit) {
+  if (auto* vector = std::get_if<promql::Vector>(&value)) return truncate(*vector, limit);
+  if (auto* matrix = std::get_if<promql::Matrix>(&value)) return truncate(*matrix, limit);
+  return false;
+}
+
+// A list, cut to the parameter `limit`.
+HttpResponse limited(const HttpTarget& target, json::array list) {
+  const Result<size_t> limit = limit_of(target);
+  if (limit.has_error()) return bad_parameter("limit", limit.error().message);
+  if (!truncate(list, *limit)) return success(list);
+  return json_response(json::object{
+      {"status", "success"}, {"data", std::move(list)}, {"warnings", json::array{std::string(kTruncated)}}});
+}
+
+HttpResponse of_evaluation(Result<promql::Evaluation> result, std::string_view query,
+                           const HttpTarget& target) {
   if (result.has_error()) {
     const bool timeout = result.error().kind == ErrorKind::kTimeout;
     return failure(timeout ? 503 : 422, timeout ? "timeout" : "execution", result.error().message);
   }
-  std::string body = fmt::format(R"({{"status":"success","data":{})", promql::to_json(result->value));
+  const Result<size_t> limit = limit_of(target);
+  if (limit.has_error()) return bad_parameter("limit", limit.error().message);
   json::array warnings, infos;
+  if (truncate(result->value, *limit)) warnings.emplace_back(std::string(kTruncated));
   for (const promql::Annotation& note : result->annotations) {
-    (note.severity == promql::Severity::kWarning ? warnings : infos).emplace_back(note.to_string(query));
+    (note.severity == promql::Severity::kWarning ? warnings : infos)
+        .emplace_back(promql::valid_utf8(note.to_string(query)));
   }
+  std::string body = fmt::format(R"({{"status":"success","data":{})", promql::to_json(result->value));
   if (!warnings.empty()) body += ",\"warnings\":" + json::serialize(warnings);
   if (!infos.empty()) body += ",\"infos\":" + json::serialize(infos);
   return {200, {{"Content-Type", "application/json"}}, body + "}"};
 }
 
-promql::QueryOptions query_options(const Views& views) {
+Result<promql::QueryOptions> query_options(const Views& views, const HttpTarget& target) {
   promql::QueryOptions options;
   options.samples_max = 10'000'000;
   options.interrupted = views.interrupted;
+  if (const std::string_view text = target.param("lookback_delta"); !text.empty()) {
+    const Result<Duration> lookback = parse_step(text);
+    if (lookback.has_error()) return lookback.error();
+    if (*lookback <= Duration::zero()) return invalid("a lookback must be positive");
+    options.lookback = *lookback;
+  }
   return options;
 }
 
@@ -97,7 +147,9 @@ HttpResponse query(const Views& views, const HttpTarget& target) {
   const std::string_view text = target.param("query");
   const auto expr = promql::parse(text);
   if (expr.has_error()) return bad_parameter("query", expr.error().message);
-  return of_evaluation(promql::evaluate(**expr, *views.store, at, query_options(views)), text);
+  const auto options = query_options(views, target);
+  if (options.has_error()) return bad_parameter("lookback_delta", options.error().message);
+  return of_evaluation(promql::evaluate(**expr, *views.store, at, *options), text, target);
 }
 
 HttpResponse query_range(const Views& views, const HttpTarget& target) {
@@ -120,8 +172,17 @@ HttpResponse query_range(const Views& views, const HttpTarget& target) {
   const std::string_view text = target.param("query");
   const auto expr = promql::parse(text);
   if (expr.has_error()) return bad_parameter("query", expr.error().message);
-  return of_evaluation(
-      promql::evaluate_range(**expr, *views.store, *start, *end, *step, query_options(views)), text);
+  if (const promql::ValueType type = (*expr)->type;
+      type != promql::ValueType::kScalar && type != promql::ValueType::kVector) {
+    return bad_parameter(
+        "query",
+        fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                    promql::documented(type)));
+  }
+  const auto options = query_options(views, target);
+  if (options.has_error()) return bad_parameter("lookback_delta", options.error().message);
+  return of_evaluation(promql::evaluate_range(**expr, *views.store, *start, *end, *step, *options), text,
+                       target);
 }
 
 // The series that any of the match[] selectors selects; every series without one.
@@ -137,20 +198,13 @@ Result<std::vector<store::SeriesId>> matched(const Views& views, const HttpTarge
   return std::vector<store::SeriesId>(ids.begin(), ids.end());
 }
 
-// The first `limit` of them; 0 or absent is all.
-size_t limit_of(const HttpTarget& target, size_t count) {
-  const auto limit = parse_float(target.param("limit"));
-  return limit && *limit >= 1 ? std::min(count, static_cast<size_t>(std::min(*limit, 1e9))) : count;
-}
-
 HttpResponse series(const Views& views, const HttpTarget& target) {
   if (target.params("match[]").empty()) return failure(400, "bad_data", "no match[] parameter provided");
   const auto ids = matched(views, target);
   if (ids.has_error()) return bad_parameter("match[]", ids.error().message);
   json::array out;
-  for (size_t i = 0; i < limit_of(target, ids->size()); ++i)
-    out.push_back(to_json(views.store->labels((*ids)[i])));
-  return success(out);
+  for (const store::SeriesId id : *ids) out.push_back(to_json(views.store->labels(id)));
+  return limited(target, std::move(out));
 }
 
 HttpResponse labels(const Views& views, const HttpTarget& target) {
@@ -160,7 +214,7 @@ HttpResponse labels(const Views& views, const HttpTarget& target) {
   for (const store::SeriesId id : *ids) {
     for (const auto& label : views.store->labels(id)) names.emplace(label.name);
   }
-  return success(to_array(names));
+  return limited(target, to_array(names));
 }
 
 HttpResponse label_values(const Views& views, const HttpTarget& target) {
@@ -175,7 +229,7 @@ HttpResponse label_values(const Views& views, const HttpTarget& target) {
     if (const std::string_view value = views.store->labels(id).get(name); !value.empty())
       values.emplace(value);
   }
-  return success(to_array(values));
+  return limited(target, to_array(values));
 }
 
 std::string time_or_zero(const std::optional<Timestamp>& at) {
@@ -325,6 +379,7 @@ json::object entry_json(const gate::TargetView& target) {
                       {"state", gate::to_string(target.entry.state)},
                       {"disabled", target.entry.state == gate::Entry::State::kDisabled},
                       {"by_operator", target.entry.by_operator},
+                      {"drain", target.entry.drain},
                       {"reason", target.entry.reason},
                       {"evidence", target.entry.evidence.empty() ? target.evidence : target.entry.evidence},
                       {"streak", target.entry.streak},
@@ -348,16 +403,19 @@ HttpResponse upstreams(const Views& views, const HttpTarget&) {
     if (!view) continue;
     json::array targets;
     for (const gate::TargetView& target : view->targets) targets.push_back(entry_json(target));
-    pools.push_back(json::object{{"pool", view->pool},
-                                 {"mode", gate::to_string(view->mode)},
-                                 {"shared", view->shared},
-                                 {"epoch", view->epoch},
-                                 {"disabled", view->disabled},
-                                 {"disabled_max", view->allowed},
-                                 {"expected_agents", view->expected_agents},
-                                 {"live_agents", view->live_agents},
-                                 {"freeze", view->freeze_why},
-                                 {"targets", std::move(targets)}});
+    pools.push_back(
+        json::object{{"pool", view->pool},
+                     {"mode", gate::to_string(view->mode)},
+                     {"shared", view->shared},
+                     {"epoch", view->epoch},
+                     {"disabled", view->disabled},
+                     {"disabled_max", view->allowed},
+                     {"expected_agents", view->expected_agents},
+                     {"live_agents", view->live_agents},
+                     {"freeze", view->freeze_why},
+                     {"api_failing_percent",
+                      view->api_failing < 0 ? json::value(nullptr) : json::value(view->api_failing)},
+                     {"targets", std::move(targets)}});
   }
   return success(json::object{{"pools", std::move(pools)}});
 }
@@ -409,7 +467,7 @@ HttpResponse success(std::string data) {
 HttpResponse failure(int status, std::string_view type, std::string_view message) {
   const json::object body = {{"status", "error"},
                              {"errorType", json::string_view(type.data(), type.size())},
-                             {"error", json::string_view(message.data(), message.size())}};
+                             {"error", promql::valid_utf8(message)}};
   return {status, {{"Content-Type", "application/json"}}, json::serialize(body)};
 }
 

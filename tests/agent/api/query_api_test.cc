@@ -104,7 +104,46 @@ TEST_F(QueryApiTest, bad_parameters_say_which_one_and_why) {
             std::string::npos);
   EXPECT_NE(error("/api/v1/query_range?query=1&start=0&end=1000000&step=1").find("11,000"),
             std::string::npos);
+  EXPECT_EQ(error("/api/v1/query_range?query=up%5B5m%5D&start=0&end=1&step=1"),
+            "invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be "
+            "Scalar or instant Vector");
+  EXPECT_NE(error("/api/v1/query?query=1&lookback_delta=0").find("lookback_delta"), std::string::npos);
+  EXPECT_NE(error("/api/v1/query?query=up&limit=-1").find("invalid parameter \"limit\""), std::string::npos);
+  // What the message quotes is JSON whatever it is.
+  EXPECT_EQ(error("/api/v1/query?query=%FF"),
+            "invalid parameter \"query\": 1:1: parse error: unexpected character: '\uFFFD'");
   EXPECT_EQ(error("/api/v1/series"), "no match[] parameter provided");
+}
+
+TEST_F(QueryApiTest, a_limit_cuts_results_and_says_so) {
+  for (const char* url :
+       {"/api/v1/query?query=probe_success&limit=1", "/api/v1/series?match[]=probe_success&limit=1",
+        "/api/v1/labels?limit=1", "/api/v1/label/job/values?limit=1",
+        "/api/v1/query_range?query=probe_success&limit=1&start=1767225480&end=1767225600&step=1m"}) {
+    const json::value body = json::parse(get(url).body);
+    const json::value& data = body.at("data");
+    EXPECT_EQ((data.is_array() ? data : data.at("result")).as_array().size(), 1u) << url;
+    EXPECT_EQ(json::serialize(body.at("warnings")), R"(["results truncated due to limit"])") << url;
+  }
+  EXPECT_EQ(json::parse(get("/api/v1/query?query=probe_success&limit=2").body).as_object().count("warnings"),
+            0u);
+}
+
+TEST_F(QueryApiTest, a_query_that_meets_a_limit_says_which) {
+  EXPECT_EQ(
+      error("/api/v1/query?query=sum_over_time(sum_over_time(probe_success%5B1d:1ms%5D)%5B1d:1ms%5D)", 422),
+      "query processing would load too many samples into memory in query execution");
+  std::string deep = "/api/v1/query?query=";
+  for (int i = 0; i < 2000; ++i) deep += "(";
+  EXPECT_NE(error(deep).find("nests deeper"), std::string::npos);
+}
+
+TEST_F(QueryApiTest, a_lookback_of_its_own_is_heeded) {
+  EXPECT_EQ(data("/api/v1/query?query=probe_success&time=1767225630&lookback_delta=10s")
+                .at("result")
+                .as_array()
+                .size(),
+            0u);
 }
 
 TEST_F(QueryApiTest, labels_and_values_are_sorted_and_unique) {
