@@ -108,6 +108,7 @@ int check_rules(const CheckRulesOptions& options) {
       continue;
     }
     config::LoadedRuleFile loaded = config::load_rule_file(file, *text);
+    print_warnings(loaded.warnings);
     size_t rules = 0;
     for (const rules::RuleGroup& group : loaded.file.groups) rules += group.rules.size();
     if (loaded.mistakes.empty())
@@ -122,9 +123,7 @@ int check_rules(const CheckRulesOptions& options) {
     mistakes.insert(mistakes.end(), loaded.mistakes.begin(), loaded.mistakes.end());
   }
   // What is only probably wrong is told, and fails nothing: another agent may have the series.
-  for (const Mistake& finding : rules::lint(files, known ? &*known : nullptr)) {
-    print_error(fmt::format("{} (warning)", finding.to_string()));
-  }
+  print_warnings(rules::lint(files, known ? &*known : nullptr));
   print_mistakes(mistakes);
   return exit_code_of(mistakes);
 }

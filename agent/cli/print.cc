@@ -13,6 +13,10 @@ void print_error(std::string_view message) {
   std::fprintf(stderr, "sluice: %.*s\n", static_cast<int>(message.size()), message.data());
 }
 
+void print_warnings(const Mistakes& warnings) {
+  for (const Mistake& warning : warnings) print_error(warning.to_string() + " (warning)");
+}
+
 void print_line(std::string_view line) {
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fputc('\n', stdout);

@@ -11,6 +11,8 @@ namespace sluice::cli {
 
 // To standard error, one a line.
 void print_mistakes(const Mistakes& mistakes);
+// The same of what fails nothing: "sluice: file:line:column: message (warning)".
+void print_warnings(const Mistakes& warnings);
 // To standard error: "sluice: message".
 void print_error(std::string_view message);
 void print_line(std::string_view line);

@@ -29,7 +29,8 @@ std::vector<std::string> expand(const std::string& pattern) {
   return files;
 }
 
-// The rule files a test file names; mistakes in them, and patterns that match nothing, fail its tests.
+// The rule files a test file names; mistakes in them fail its tests, patterns that match nothing do not: so
+// it is with promtool.
 std::vector<rules::RuleFile> load_rule_files(const rules::RuleTestFile& test, Mistakes& mistakes) {
   std::vector<rules::RuleFile> files;
   const std::string folder = std::filesystem::path(test.path).parent_path().string();
@@ -37,7 +38,7 @@ std::vector<rules::RuleFile> load_rule_files(const rules::RuleTestFile& test, Mi
     const std::string path = pattern.starts_with('/') || folder.empty() ? pattern : folder + "/" + pattern;
     const std::vector<std::string> matches = expand(path);
     if (matches.empty())
-      mistakes.push_back({test.path, 0, 0, fmt::format("no rule file matches {}", quote(pattern))});
+      print_warnings({{test.path, 0, 0, fmt::format("no rule file matches {}", quote(pattern))}});
     for (const std::string& match : matches) {
       const Result<std::string> text = file::read(match);
       if (text.has_error()) {
@@ -45,6 +46,7 @@ std::vector<rules::RuleFile> load_rule_files(const rules::RuleTestFile& test, Mi
         continue;
       }
       config::LoadedRuleFile loaded = config::load_rule_file(match, *text);
+      print_warnings(loaded.warnings);
       for (Mistake& mistake : loaded.mistakes) mistakes.push_back(std::move(mistake));
       files.push_back(std::move(loaded.file));
     }

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "rules/expand.h"
 #include "rules/promql/parser.h"
@@ -209,13 +211,35 @@ RuleGroup read_group(const std::string& path, std::string_view text, const Node&
   return group;
 }
 
+// The text before the second document, and the line where that begins; 0 when there is none. No scalar can
+// hold a line that begins with the marker.
+std::pair<std::string_view, int> first_document(std::string_view text) {
+  bool begun = false;
+  int number = 1;
+  for (size_t at = 0; at < text.size(); ++number) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    const bool marker = line.starts_with("---") && (line.size() == 3 || is_space(line[3]));
+    if (marker && begun) return {text.substr(0, at), number};
+    const size_t word = line.find_first_not_of(" \t\r");
+    begun = begun || marker || (word != line.npos && line[word] != '#' && line[word] != '%');
+    at = end + 1;
+  }
+  return {text, 0};
+}
+
 }  // namespace
 
 LoadedRuleFile load_rule_file(const std::string& path, std::string_view text) {
   LoadedRuleFile out;
   out.file.path = path;
   Diagnostics diagnostics(path);
-  const std::optional<Node> root = parse_yaml(text, diagnostics);
+  const auto [document, second_line] = first_document(text);
+  if (second_line > 0) {
+    out.warnings.push_back(
+        {path, second_line, 1, "a second document: only the first one is read, as Prometheus does"});
+  }
+  const std::optional<Node> root = parse_yaml(document, diagnostics);
   if (root && !root->is_null()) {
     Fields fields(*root, diagnostics, "");
     std::set<std::string> names;

@@ -17,9 +17,11 @@ namespace sluice::config {
 struct LoadedRuleFile {
   rules::RuleFile file;  // what could be read; run it only when there are no mistakes
   Mistakes mistakes;
+  Mistakes warnings;  // what was passed over; the file may be run
 };
 
-// `path` is for messages and for the group keys; nothing is opened. An empty file is one without groups.
+// `path` is for messages and for the group keys; nothing is opened. An empty file is one without groups. Of
+// several documents the first is read, with a warning.
 LoadedRuleFile load_rule_file(const std::string& path, std::string_view text);
 
 // Where byte `offset` of a scalar's value stands in the file it was read from, whatever style it is written

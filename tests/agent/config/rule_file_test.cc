@@ -79,6 +79,18 @@ TEST(RuleFileTest, an_empty_file_has_no_groups) {
   EXPECT_EQ(mistakes("groups:\n"), "");
 }
 
+TEST(RuleFileTest, reads_the_first_of_several_documents_and_says_so) {
+  const std::string first = "---\n# rules\ngroups:\n- {name: a, rules: [{record: x, expr: '1'}]}\n";
+  EXPECT_TRUE(load_rule_file("r.yml", first).warnings.empty());
+  const LoadedRuleFile loaded =
+      load_rule_file("r.yml", first + "---\ngroups: [{name: b, rules: [{expr: '1+'}]}]\n");
+  EXPECT_TRUE(loaded.mistakes.empty());
+  ASSERT_EQ(loaded.file.groups.size(), 1u);
+  ASSERT_EQ(loaded.warnings.size(), 1u);
+  EXPECT_EQ(loaded.warnings[0].to_string(),
+            "r.yml:5:1: a second document: only the first one is read, as Prometheus does");
+}
+
 TEST(RuleFileTest, reports_all_mistakes_with_their_places) {
   EXPECT_EQ(mistakes(R"(groups:
   - name: g

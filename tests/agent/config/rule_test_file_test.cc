@@ -93,7 +93,8 @@ TEST(RuleTestFileTest, gives_promtools_verdict_on_the_public_tests) {
     const char* file;
     size_t passed, failed;
   };
-  // Three groups of unittest.yml want ranges and lookback to include their left edge, as before Prometheus 3.
+  // Three groups of unittest.yml want ranges and lookback to include their left edge, as before Prometheus 3:
+  // promtool 3.5.3 finds the same four tests in them to fail, with the same values.
   for (const Case& c :
        {Case{"unittest.yml", 2, 3}, Case{"long-period.yml", 1, 0}, Case{"at-modifier-test.yml", 1, 0},
         Case{"negative-offset-test.yml", 1, 0}, Case{"no-test-group-interval.yml", 1, 0},
