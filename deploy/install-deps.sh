@@ -22,6 +22,7 @@ demo=(
 test=(
   redis-sentinel nginx-light prometheus prometheus-alertmanager openssl iproute2 python3-yaml
   clang-format-19 clang-tidy-19
+  haproxy libnginx-mod-http-lua lua-nginx-redis python3-django python3-django-redis
 )
 
 case ${1:-} in
@@ -71,7 +72,7 @@ apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::T
 
 # At the next boot they would start all the same: leave enabled only what was there before.
 if [[ -d /run/systemd/system ]]; then
-  for service in redis-server redis-sentinel postgresql nginx prometheus prometheus-alertmanager; do
+  for service in redis-server redis-sentinel postgresql nginx prometheus prometheus-alertmanager haproxy; do
     if [[ " ${missing[*]} " == *" ${service/%nginx/nginx-light} "* ]]; then
       "${root[@]}" systemctl disable --quiet "$service" || true
     fi
