@@ -49,6 +49,7 @@ int check_one(const std::string& file, const CheckConfigOptions& options) {
   }
   const config::Loaded loaded = load(file, options.env_file);
   print_mistakes(loaded.mistakes);
+  for (const std::string& warning : loaded.warnings) print_error(warning + " (warning)");
   if (loaded.config == nullptr) return exit_code_of(loaded.mistakes);
   if (options.print) {
     std::cout << config::print_config(*loaded.config);

@@ -351,8 +351,10 @@ void add_rule_groups(Config& config, rules::RuleFile loaded, Mistakes& mistakes)
   }
 }
 
-void load_rule_text(Config& config, const std::string& path, std::string_view text, Mistakes& mistakes) {
+void load_rule_text(Config& config, const std::string& path, std::string_view text, Mistakes& mistakes,
+                    std::vector<std::string>& warnings) {
   LoadedRuleFile loaded = load_rule_file(path, text);
+  for (const Mistake& warning : loaded.warnings) warnings.push_back(warning.to_string());
   if (loaded.mistakes.empty()) {
     add_rule_groups(config, std::move(loaded.file), mistakes);
   } else {
@@ -360,12 +362,13 @@ void load_rule_text(Config& config, const std::string& path, std::string_view te
   }
 }
 
-void load_rules(Config& config, const std::string& folder, Mistakes& mistakes) {
+void load_rules(Config& config, const std::string& folder, Mistakes& mistakes,
+                std::vector<std::string>& warnings) {
   for (const EmbeddedFile& pack : rule_pack_files()) {
     const std::string name(pack.name.substr(0, pack.name.find('.')));
     if (std::find(config.rule_packs.begin(), config.rule_packs.end(), name) == config.rule_packs.end())
       continue;
-    load_rule_text(config, "packs/" + std::string(pack.name), pack.text, mistakes);
+    load_rule_text(config, "packs/" + std::string(pack.name), pack.text, mistakes, warnings);
   }
   for (const std::string& pattern : config.rule_patterns) {
     for (const std::string& path : expand_pattern(resolve_path(folder, pattern))) {
@@ -373,7 +376,7 @@ void load_rules(Config& config, const std::string& folder, Mistakes& mistakes) {
       if (text.has_error()) {
         mistakes.push_back({path, 0, 0, text.error().message});
       } else {
-        load_rule_text(config, path, *text, mistakes);
+        load_rule_text(config, path, *text, mistakes, warnings);
       }
     }
   }
@@ -391,16 +394,17 @@ void load_alerting(Config& config, const Environment& environment, Mistakes& mis
 
 // Everything that sluice.yml names.
 void load_named_files(Config& config, const std::string& folder, const Environment& environment,
-                      Mistakes& mistakes) {
+                      Mistakes& mistakes, std::vector<std::string>& warnings) {
   if (!config.web.config_file.empty()) {
     if (auto access = load_web_file(config.web.config_file, mistakes)) config.web.access = *access;
   }
-  load_rules(config, folder, mistakes);
+  load_rules(config, folder, mistakes, warnings);
   if (!config.alerting_file.empty()) load_alerting(config, environment, mistakes);
 }
 
-Loaded finish(Config config, Mistakes mistakes) {
+Loaded finish(Config config, Mistakes mistakes, std::vector<std::string> warnings) {
   Loaded loaded;
+  loaded.warnings = std::move(warnings);
   loaded.mistakes = std::move(mistakes);
   if (loaded.mistakes.empty()) loaded.config = std::make_shared<const Config>(std::move(config));
   return loaded;
@@ -447,8 +451,9 @@ Loaded parse_config(std::string_view text, const std::string& path, const std::s
     Loader(config, diagnostics, folder, environment).read(*root);
   }
   Mistakes mistakes = diagnostics.take();
-  if (root) load_named_files(config, folder, environment, mistakes);
-  return finish(std::move(config), std::move(mistakes));
+  std::vector<std::string> warnings;
+  if (root) load_named_files(config, folder, environment, mistakes, warnings);
+  return finish(std::move(config), std::move(mistakes), std::move(warnings));
 }
 
 Loaded load_config(const std::string& path, const Environment& environment) {
@@ -468,7 +473,7 @@ Loaded config_from_environment(const std::string& env_file, const Environment& e
   if (alerting.empty()) return loaded;
   Config config = *loaded.config;
   config.alerting = parse_alertmanager_file(env_file, alerting, "", loaded.mistakes, &environment);
-  return finish(std::move(config), std::move(loaded.mistakes));
+  return finish(std::move(config), std::move(loaded.mistakes), std::move(loaded.warnings));
 }
 
 std::string instance_of(const exporters::Module& module, const std::string& target) {
