@@ -36,6 +36,7 @@ struct TlsConfig {
   std::string key_file;
   std::string server_name;
   bool insecure_skip_verify = false;
+  std::string min_version, max_version;  // TLS10 to TLS13; "" is the default
 
   bool operator==(const TlsConfig&) const = default;
 };
@@ -147,7 +148,10 @@ struct EmailConfig {
   std::string auth_username, auth_identity;
   Secret auth_password, auth_secret;
   bool require_tls = true;
+  std::optional<bool> implicit_tls;  // TLS from the first byte; unless told, on port 465
   TlsConfig tls;
+  bool threading = false;                                    // all mails of a group are one conversation
+  std::string thread_by_date = "daily";                      // or none: a new conversation each day
   std::vector<std::pair<std::string, std::string>> headers;  // names as MIME headers, values are templates
   Template html, text;
 

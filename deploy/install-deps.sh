@@ -20,7 +20,7 @@ demo=(
   redis-server redis-tools postgresql postgresql-client curl jq python3 python3-redis procps util-linux
 )
 test=(
-  redis-sentinel nginx-light prometheus prometheus-alertmanager openssl iproute2 python3-yaml
+  redis-sentinel nginx-light prometheus prometheus-alertmanager openssl iproute2 python3-yaml python3-aiosmtpd
   clang-format-19 clang-tidy-19
   haproxy libnginx-mod-http-lua lua-nginx-redis python3-django python3-django-redis
 )

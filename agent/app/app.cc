@@ -70,7 +70,7 @@ int App::run() {
   // Everything is on disk by now. A probe or a message that is still under way has its coroutine, with
   // sockets and timers in it, half-way through machines that would be taken down around it: then the kernel
   // cleans up, and faster.
-  if (probe_loop_->stats().in_flight > 0 || !notify_loop_->idle()) {
+  if (probe_loop_->stats().in_flight > 0 || !notify_loop_->idle() || !forward_loop_->idle()) {
     std::fflush(stderr);
     std::_Exit(0);
   }
@@ -93,8 +93,9 @@ void App::start(std::shared_ptr<const config::Config> config) {
   }
   gate_loop_ = std::make_unique<GateLoop>(edge_, instruments_, config->agent.name, config->agent.zone);
   notify_loop_ = std::make_unique<NotifyLoop>(edge_, folder);
+  forward_loop_ = std::make_unique<ForwardLoop>(edge_);
   rule_loop_ = std::make_unique<RuleLoop>(
-      edge_, store_, [this](std::vector<Alert> alerts) { notify_loop_->take_alerts(std::move(alerts)); });
+      edge_, store_, [this](std::vector<Alert> alerts) { take_alerts(std::move(alerts)); });
   probe_loop_ = std::make_unique<ProbeLoop>(
       edge_, store_, page_,
       [this](const std::string& pool, const std::string& target, bool good, std::string_view reason) {
@@ -114,8 +115,14 @@ void App::adopt(std::shared_ptr<const config::Config> config) {
   config_ = std::move(config);
   gate_loop_->configure(*config_);
   notify_loop_->configure(*config_);
+  forward_loop_->configure(*config_);
   rule_loop_->configure(*config_);
   probe_loop_->configure(*config_);
+}
+
+void App::take_alerts(std::vector<Alert> alerts) {
+  forward_loop_->take_alerts(alerts);
+  notify_loop_->take_alerts(std::move(alerts));
 }
 
 bool App::listen() {
@@ -185,6 +192,7 @@ asio::awaitable<void> App::shut_down() {
   rule_loop_->stop();
   gate_loop_->stop(deadline);
   notify_loop_->stop(deadline);
+  forward_loop_->stop();
   server_->stop(edge_.clock.now() + 1s);
   co_await write_rule_state();
   Wakeup pause(edge_);

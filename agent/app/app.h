@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/app/edge.h"
+#include "agent/app/forward_loop.h"
 #include "agent/app/gate_loop.h"
 #include "agent/app/notify_loop.h"
 #include "agent/app/probe_loop.h"
@@ -47,6 +48,7 @@ class App {
   boost::asio::awaitable<void> write_rule_state();
   void restore_rule_state();
   void adopt(std::shared_ptr<const config::Config> config);
+  void take_alerts(std::vector<Alert> alerts);
 
   boost::asio::awaitable<HttpResponse> answer(HttpRequest request);
   boost::asio::awaitable<HttpResponse> route(const HttpRequest& request, const HttpTarget& target);
@@ -54,7 +56,7 @@ class App {
   boost::asio::awaitable<HttpResponse> answer_probe(const HttpRequest& request, const HttpTarget& target);
   boost::asio::awaitable<HttpResponse> answer_upstream_word(const HttpRequest& request);
   boost::asio::awaitable<HttpResponse> answer_upstream_log(const HttpTarget& target);
-  HttpResponse answer_alerts_api(const HttpRequest& request);
+  boost::asio::awaitable<HttpResponse> answer_alerts_api(const HttpRequest& request);
   HttpResponse answer_metrics(const HttpRequest& request);
   api::Views views();
 
@@ -63,6 +65,7 @@ class App {
   void add_probe_metrics(FamilyList& out) const;
   void add_rule_metrics(FamilyList& out) const;
   void add_notify_metrics(FamilyList& out) const;
+  void add_forward_metrics(FamilyList& out) const;
   void add_gate_metrics(FamilyList& out) const;
   void add_rule_series(std::vector<exposition::ExposedFamily>& out) const;
 
@@ -86,6 +89,7 @@ class App {
   std::unique_ptr<ProbeLoop> probe_loop_;
   std::unique_ptr<RuleLoop> rule_loop_;
   std::unique_ptr<NotifyLoop> notify_loop_;
+  std::unique_ptr<ForwardLoop> forward_loop_;
   std::unique_ptr<net::HttpServer> server_;
   std::vector<std::unique_ptr<net::HttpServer>> old_servers_;
 };

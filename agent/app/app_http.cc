@@ -57,7 +57,7 @@ asio::awaitable<HttpResponse> App::route(const HttpRequest& request, const HttpT
   if (path == "/-/reload") co_return co_await answer_reload(request);
   if (path == "/api/v1/upstreams" && request.method == "POST")
     co_return co_await answer_upstream_word(request);
-  if (path.starts_with("/api/v2/")) co_return answer_alerts_api(request);
+  if (path.starts_with("/api/v2/")) co_return co_await answer_alerts_api(request);
   if (path.starts_with("/api/v1/") && path != "/api/v1/upstreams/log") {
     auto response = api::handle_query_api(views(), request);
     co_return response ? std::move(*response) : api::failure(404, "not_found", "there is no such path");
@@ -115,17 +115,19 @@ asio::awaitable<HttpResponse> App::answer_probe(const HttpRequest& request, cons
   co_return probe_page(page, result, exposition::negotiate(find_header(request.headers, "Accept")));
 }
 
-HttpResponse App::answer_alerts_api(const HttpRequest& request) {
+asio::awaitable<HttpResponse> App::answer_alerts_api(const HttpRequest& request) {
   api::AlertsApi api;
   api.now = edge_.clock.unix_now();
   api.pipeline = &notify_loop_->pipeline();
   api.started = started_;
   api.version = SLUICE_VERSION;
-  api.take_alerts = [this](std::vector<Alert> alerts) { notify_loop_->take_alerts(std::move(alerts)); };
+  api.take_alerts = [this](std::vector<Alert> alerts) { take_alerts(std::move(alerts)); };
   api.set_silence = [this](alerts::Silence silence) { return notify_loop_->set_silence(std::move(silence)); };
   api.expire_silence = [this](std::string_view id) { return notify_loop_->expire_silence(id); };
   auto response = api::handle_alerts_api(api, request);
-  return response ? std::move(*response) : api::failure(404, "not_found", "there is no such path");
+  // Who is told that his alert or silence was taken may forget it: it is on disk.
+  if (request.method != "GET" && request.method != "HEAD") co_await notify_loop_->written();
+  co_return response ? std::move(*response) : api::failure(404, "not_found", "there is no such path");
 }
 
 // {"action":"disable|enable|drain|freeze|auto","pool":"auth","target":"https://auth1","duration":"1h","reason":"...","author":"..."}

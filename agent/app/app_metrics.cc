@@ -37,6 +37,7 @@ std::vector<exposition::ExposedFamily> App::own_metrics() {
   add_probe_metrics(list);
   add_rule_metrics(list);
   add_notify_metrics(list);
+  add_forward_metrics(list);
   add_gate_metrics(list);
   std::vector<exposition::ExposedFamily> families = list.take();
   for (exposition::ExposedFamily& family : instruments_.collect()) families.push_back(std::move(family));
@@ -120,6 +121,7 @@ void App::add_notify_metrics(FamilyList& out) const {
   out.add(kNotifyOutbox, static_cast<double>(stats.outbox));
   out.add(kNotifySilences, static_cast<double>(stats.silences));
   out.add(kNotifyJournalFailures, static_cast<double>(notify_loop_->stats().state_write_failures));
+  out.add(kNotifyJournalWrites, static_cast<double>(notify_loop_->stats().state_writes));
   const auto each = [&](const MetricFamily& family, auto member) {
     for (const auto& [name, integration] : stats.integrations)
       out.add(family, static_cast<double>(integration.*member), {{"integration", name}});
@@ -132,6 +134,18 @@ void App::add_notify_metrics(FamilyList& out) const {
       out.add(kNotifyFailed, static_cast<double>(count), {{"integration", name}, {"reason", reason}});
     }
   }
+}
+
+void App::add_forward_metrics(FamilyList& out) const {
+  const std::vector<ForwardLoop::View> views = forward_loop_->views();
+  const auto each = [&](const MetricFamily& family, auto value) {
+    for (const ForwardLoop::View& view : views)
+      out.add(family, static_cast<double>(value(view.forwarder)), {{"alertmanager", view.name}});
+  };
+  each(kForwardSent, [](const alerts::Forwarder& f) { return f.stats().sent_total; });
+  each(kForwardErrors, [](const alerts::Forwarder& f) { return f.stats().errors_total; });
+  each(kForwardDropped, [](const alerts::Forwarder& f) { return f.stats().dropped_total; });
+  each(kForwardQueue, [](const alerts::Forwarder& f) { return f.waiting(); });
 }
 
 void App::add_gate_metrics(FamilyList& out) const {

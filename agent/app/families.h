@@ -95,6 +95,17 @@ inline constexpr MetricFamily kNotifySilences{"sluice_notify_silences", kGauge,
 inline constexpr MetricFamily kNotifyJournalFailures{
     "sluice_notify_state_write_failures_total", kCounter,
     "Writes of the notification state that failed, a full disk for one."};
+inline constexpr MetricFamily kNotifyJournalWrites{"sluice_notify_state_writes_total", kCounter,
+                                                   "Writes of the notification state."};
+inline constexpr MetricFamily kForwardSent{"sluice_forward_sent_total", kCounter,
+                                           "Alerts that an Alertmanager took."};
+inline constexpr MetricFamily kForwardErrors{"sluice_forward_errors_total", kCounter,
+                                             "Alerts in requests to an Alertmanager that failed."};
+inline constexpr MetricFamily kForwardDropped{
+    "sluice_forward_dropped_total", kCounter,
+    "Alerts that an Alertmanager was not told: the queue was full, or it refused them."};
+inline constexpr MetricFamily kForwardQueue{"sluice_forward_queue_length", kGauge,
+                                            "Alerts that wait for an Alertmanager."};
 inline constexpr MetricFamily kUpstreamUp{"sluice_upstream_up", kGauge,
                                           "The fleet's verdict: 1 up, 0 down; absent while undecided."};
 inline constexpr MetricFamily kUpstreamDisabled{

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "agent/config/time_zones.h"
 #include "core/file/file.h"
 #include "core/net/http_client.h"
+#include "core/net/smtp_client.h"
 #include "core/random.h"
 
 namespace sluice::app {
@@ -13,6 +15,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr size_t kJournalBytesMax = 4 << 20;  // then a snapshot begins a fresh one
+constexpr Duration kJournalDelay = 20ms;      // of entries that nothing waits for: many go into one write
+constexpr Duration kWrittenMax = 2s;
 constexpr std::string_view kSnapshot = "notify.snapshot";
 constexpr std::string_view kJournal = "notify.journal";
 
@@ -24,6 +28,21 @@ std::shared_ptr<const alerts::Config> silent_config() {
   return config;
 }
 
+net::TlsVersion tls_version(const std::string& version) {
+  using enum net::TlsVersion;
+  return version == "TLS10"   ? kTls10
+         : version == "TLS11" ? kTls11
+         : version == "TLS12" ? kTls12
+         : version == "TLS13" ? kTls13
+                              : kDefault;
+}
+
+}  // namespace
+
+Result<std::string> read_secret_file(const std::string& path) {
+  return file::read_secret(path);
+}
+
 net::TlsConfig to_net(const alerts::TlsConfig& from) {
   net::TlsConfig tls;
   tls.ca_file = from.ca_file;
@@ -31,10 +50,53 @@ net::TlsConfig to_net(const alerts::TlsConfig& from) {
   tls.key_file = from.key_file;
   tls.server_name = from.server_name;
   tls.insecure_skip_verify = from.insecure_skip_verify;
+  tls.min_version = tls_version(from.min_version);
+  tls.max_version = tls_version(from.max_version);
   return tls;
 }
 
+namespace {
+
+asio::awaitable<alerts::DeliveryOutcome> mail(Edge& edge, alerts::notify::OutgoingMail outgoing) {
+  const Instant deadline = edge.clock.now() + outgoing.timeout;
+  net::SmtpServer server;
+  server.host = std::move(outgoing.host);
+  server.port = outgoing.port;
+  server.implicit_tls = outgoing.implicit_tls;
+  server.require_tls = outgoing.require_tls;
+  server.tls = to_net(outgoing.tls);
+  server.hello = std::move(outgoing.hello);
+  server.login = {std::move(outgoing.username), std::move(outgoing.identity), std::move(outgoing.password),
+                  std::move(outgoing.secret)};
+  net::SmtpMail letter{std::move(outgoing.from), std::move(outgoing.to), std::move(outgoing.message)};
+  const net::SmtpOutcome seen =
+      co_await net::send_mail(edge.net, std::move(server), std::move(letter), deadline);
+  if (seen.fault) {
+    Error error = net::to_error(*seen.fault);
+    error.message = seen.step + ": " + error.message;
+    co_return alerts::notify::outcome_of_no_answer(error, seen.may_be_delivered);
+  }
+  if (seen.reply)
+    co_return alerts::notify::outcome_of_mail_refusal(seen.reply->code,
+                                                      seen.step + ": " + seen.reply->text());
+  for (const std::string& address : seen.refused) {
+    edge.log.warn("a mail went out, but the server refused one of its recipients", {{"recipient", address}});
+  }
+  co_return alerts::DeliveryOutcome{};
+}
+
 }  // namespace
+
+alerts::notify::NotifierOptions notifier_options(const config::Config& config) {
+  alerts::notify::NotifierOptions options;
+  options.external_url = config.people_url();
+  options.find_zone = config::find_time_zone;
+  options.agent =
+      config.agent.zone.empty() ? config.agent.name : config.agent.name + " (" + config.agent.zone + ")";
+  options.look = config.message_look == "alertmanager" ? alerts::notify::Look::kAlertmanager
+                                                       : alerts::notify::Look::kSluice;
+  return options;
+}
 
 NotifyLoop::NotifyLoop(Edge& edge, std::string folder)
     : edge_(edge), folder_(std::move(folder)), wakeup_(edge) {}
@@ -59,12 +121,8 @@ void NotifyLoop::restore() {
 void NotifyLoop::configure(const config::Config& config) {
   const Timestamp now = edge_.clock.unix_now();
   config_ = config.alerting ? config.alerting : silent_config();
-  alerts::notify::NotifierOptions options;
-  options.external_url = config.people_url();
-  options.look = config.message_look == "alertmanager" ? alerts::notify::Look::kAlertmanager
-                                                       : alerts::notify::Look::kSluice;
   Mistakes mistakes;
-  if (auto notifier = alerts::notify::Notifier::make(config_, options, mistakes))
+  if (auto notifier = alerts::notify::Notifier::make(config_, notifier_options(config), mistakes))
     notifier_ = std::move(notifier);
   for (const Mistake& mistake : mistakes)
     edge_.log.error("notification template", {{"mistake", mistake.to_string()}});
@@ -111,6 +169,7 @@ Result<std::string> NotifyLoop::expire_silence(std::string_view id) {
 
 void NotifyLoop::accept(alerts::Effects effects) {
   log_events(effects.events);
+  if (!effects.journal.empty()) ++accepted_;
   if (!effects.journal.empty() || !effects.send.empty()) queue_.push_back(std::move(effects));
   wakeup_.notify();
 }
@@ -142,6 +201,11 @@ asio::awaitable<void> NotifyLoop::run() {
       queue_.pop_front();
       co_await carry_out(std::move(effects));
     }
+    const Instant instant = edge_.clock.now();
+    if (!pending_.empty() && (!waiters_.empty() || instant >= pending_since_ + kJournalDelay)) {
+      co_await flush();
+      continue;
+    }
     const Timestamp now = edge_.clock.unix_now();
     const std::optional<Timestamp> wake = pipeline_->next_wake();
     if (wake && *wake <= now) {
@@ -149,23 +213,22 @@ asio::awaitable<void> NotifyLoop::run() {
       continue;
     }
     // Timers are in Unix time, which may step: look again at least every second.
-    const Duration wait =
-        wake ? std::clamp<Duration>(*wake - now, Duration(1ms), Duration(1s)) : Duration(1s);
-    co_await wakeup_.wait_until(edge_.clock.now() + wait);
+    Instant until =
+        instant + (wake ? std::clamp<Duration>(*wake - now, Duration(1ms), Duration(1s)) : Duration(1s));
+    if (!pending_.empty()) until = std::min(until, pending_since_ + kJournalDelay);
+    co_await wakeup_.wait_until(until);
   }
-  while (!queue_.empty()) {
-    alerts::Effects effects = std::move(queue_.front());
-    queue_.pop_front();
-    co_await persist(std::move(effects.journal));
-  }
+  co_await write_rest();
   while (in_flight_ > 0 && edge_.clock.now() < stop_deadline_) {
     co_await wakeup_.wait_until(stop_deadline_);
-    while (!queue_.empty()) {  // answers that came meanwhile: write them down, send nothing new
-      alerts::Effects effects = std::move(queue_.front());
-      queue_.pop_front();
-      co_await persist(std::move(effects.journal));
-    }
+    co_await write_rest();  // answers that came meanwhile
   }
+}
+
+// The end: everything goes to disk, and nothing new leaves.
+asio::awaitable<void> NotifyLoop::write_rest() {
+  for (; !queue_.empty(); queue_.pop_front()) keep(queue_.front());
+  co_await flush();
 }
 
 void NotifyLoop::stop(Instant deadline) {
@@ -174,54 +237,89 @@ void NotifyLoop::stop(Instant deadline) {
   wakeup_.notify();
 }
 
+asio::awaitable<void> NotifyLoop::written() {
+  if (folder_.empty()) co_return;
+  const uint64_t wanted = accepted_;
+  const Instant deadline = edge_.clock.now() + kWrittenMax;
+  const auto self = waiters_.emplace(waiters_.end(), edge_);
+  wakeup_.notify();
+  while (written_ < wanted && !stopping_ && edge_.clock.now() < deadline) co_await self->wait_until(deadline);
+  waiters_.erase(self);
+}
+
+void NotifyLoop::keep(alerts::Effects& effects) {
+  if (effects.journal.empty()) return;
+  if (pending_.empty()) pending_since_ = edge_.clock.now();
+  pending_ += effects.journal;
+  pending_first_ = pending_first_ || effects.journal_before_send;
+  ++kept_;
+  effects.journal.clear();
+}
+
 asio::awaitable<void> NotifyLoop::carry_out(alerts::Effects effects) {
-  co_await persist(std::move(effects.journal));
+  keep(effects);
+  if (pending_first_ && !effects.send.empty()) co_await flush();
   // Beyond this point what is about to be said is on disk, or the disk has failed and people are told all the
   // same.
   for (alerts::Delivery& delivery : effects.send) {
     ++in_flight_;
     spawn(edge_, deliver(std::move(delivery)), "notify");
   }
-  if (journal_bytes_ > kJournalBytesMax) co_await write_snapshot();
+  if (journal_bytes_ + pending_.size() > kJournalBytesMax) co_await write_snapshot();
 }
 
-asio::awaitable<void> NotifyLoop::persist(std::string journal) {
-  if (journal.empty() || folder_.empty()) co_return;
-  journal_bytes_ += journal.size();
-  Result<void> written{};
-  const std::string file = path(kJournal);
-  std::function<void()> work = [&written, &journal, &file] { written = file::append_durably(file, journal); };
-  co_await on_disk(edge_, std::move(work));
-  if (written.has_error()) {
-    ++stats_.state_write_failures;
-    if (!state_failing_) {
-      edge_.log.error("cannot write the notification state; notifications go out all the same",
-                      {{"error", written.error().message}});
+asio::awaitable<void> NotifyLoop::flush() {
+  const std::string journal = std::exchange(pending_, {});
+  pending_first_ = false;
+  const uint64_t kept = kept_;
+  if (!journal.empty() && !folder_.empty()) {
+    journal_bytes_ += journal.size();
+    Result<void> done{};
+    const std::string file = path(kJournal);
+    std::function<void()> work = [&done, &journal, &file] { done = file::append_durably(file, journal); };
+    co_await on_disk(edge_, std::move(work));
+    ++stats_.state_writes;
+    const bool recovered = state_failing_ && done.has_value();
+    if (done.has_error()) {
+      ++stats_.state_write_failures;
+      if (!state_failing_) {
+        edge_.log.error("cannot write the notification state; notifications go out all the same",
+                        {{"error", done.error().message}});
+      }
+    } else if (recovered) {
+      edge_.log.info("the notification state can be written again");
     }
-  } else if (state_failing_) {
-    edge_.log.info("the notification state can be written again");
+    state_failing_ = done.has_error();
+    // What could not be journaled is made good by a snapshot as soon as the disk takes one.
+    if (recovered) co_await write_snapshot();
   }
-  const bool recovered = state_failing_ && written.has_value();
-  state_failing_ = written.has_error();
-  // What could not be journaled is made good by a snapshot as soon as the disk takes one.
-  if (recovered) co_await write_snapshot();
+  written_ = std::max(written_, kept);
+  for (Wakeup& waiter : waiters_) waiter.notify();
 }
 
 asio::awaitable<void> NotifyLoop::write_snapshot() {
+  // The journal is brought up to the moment of the snapshot first: should we die between the two files, it
+  // says nothing older than the snapshot does.
+  for (alerts::Effects& effects : queue_) keep(effects);
+  const std::string pending = std::exchange(pending_, {});
+  pending_first_ = false;
+  const uint64_t kept = kept_;
   const std::string text = pipeline_->snapshot(edge_.clock.unix_now());
-  Result<void> written{};
+  Result<void> done{};
   const std::string snapshot = path(kSnapshot), journal = path(kJournal);
   std::function<void()> work = [&] {
-    written = file::write_durably(snapshot, text);
-    if (written.has_value()) written = file::write_durably(journal, "");
+    if (!pending.empty()) (void)file::append_durably(journal, pending);
+    done = file::write_durably(snapshot, text);
+    if (done.has_value()) done = file::write_durably(journal, "");
   };
   co_await on_disk(edge_, std::move(work));
-  if (written.has_value()) {
+  if (done.has_value()) {
     journal_bytes_ = 0;
+    written_ = std::max(written_, kept);
   } else {
     ++stats_.state_write_failures;
     state_failing_ = true;
-    edge_.log.error("cannot write the notification state", {{"error", written.error().message}});
+    edge_.log.error("cannot write the notification state", {{"error", done.error().message}});
   }
 }
 
@@ -233,18 +331,28 @@ asio::awaitable<void> NotifyLoop::deliver(alerts::Delivery delivery) {
   accept(pipeline_->on_delivery(edge_.clock.unix_now(), delivery.id, outcome));
 }
 
+asio::awaitable<Result<HttpResponse>> fetch(Edge& edge, alerts::notify::OutgoingRequest outgoing) {
+  net::FetchOptions options;
+  options.deadline = edge.clock.now() + outgoing.timeout;
+  options.tls = to_net(outgoing.tls);
+  options.redirects_max = outgoing.follow_redirects ? 10 : 0;
+  options.body_bytes_max = 64 * 1024;
+  Result<HttpResponse> response =
+      co_await net::fetch(edge.net, std::move(outgoing.request), std::move(options));
+  co_return response;
+}
+
 asio::awaitable<alerts::DeliveryOutcome> send_delivery(Edge& edge, const alerts::notify::Notifier& notifier,
                                                        const alerts::Delivery& delivery) {
-  auto outgoing =
-      notifier.to_request(delivery, [](const std::string& file) { return file::read_secret(file); });
+  if (delivery.to->kind() == "email") {
+    auto letter = notifier.to_mail(delivery, read_secret_file);
+    if (letter.has_error()) co_return alerts::notify::outcome_of(letter.error());
+    const alerts::DeliveryOutcome outcome = co_await mail(edge, std::move(*letter));
+    co_return outcome;
+  }
+  auto outgoing = notifier.to_request(delivery, read_secret_file);
   if (outgoing.has_error()) co_return alerts::notify::outcome_of(outgoing.error());
-  net::FetchOptions options;
-  options.deadline = edge.clock.now() + outgoing->timeout;
-  options.tls = to_net(outgoing->tls);
-  options.redirects_max = outgoing->follow_redirects ? 10 : 0;
-  options.body_bytes_max = 64 * 1024;
-  HttpRequest request = std::move(outgoing->request);
-  const Result<HttpResponse> response = co_await net::fetch(edge.net, std::move(request), std::move(options));
+  const Result<HttpResponse> response = co_await fetch(edge, std::move(*outgoing));
   if (response.has_error()) {
     const bool sent = response.error().kind == ErrorKind::kTimeout;
     co_return alerts::notify::outcome_of_no_answer(response.error(), sent);

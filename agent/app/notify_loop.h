@@ -3,6 +3,7 @@
 // before the message that depends on it leaves.
 
 #include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,12 +12,24 @@
 #include "agent/config/config.h"
 #include "alerts/notify/notifier.h"
 #include "alerts/pipeline.h"
+#include "core/net/tls_config.h"
 
 namespace sluice::app {
 
 struct NotifyLoopStats {
+  uint64_t state_writes = 0;
   uint64_t state_write_failures = 0;
 };
+
+net::TlsConfig to_net(const alerts::TlsConfig& from);
+// Reads a secret's file, as notifiers ask for it.
+Result<std::string> read_secret_file(const std::string& path);
+
+// Sends it under its own timeout.
+boost::asio::awaitable<Result<HttpResponse>> fetch(Edge& edge, alerts::notify::OutgoingRequest outgoing);
+
+// How messages look, and what they say of this agent.
+alerts::notify::NotifierOptions notifier_options(const config::Config& config);
 
 // Makes the request of a delivery, sends it and judges the answer.
 boost::asio::awaitable<alerts::DeliveryOutcome> send_delivery(Edge& edge,
@@ -34,6 +47,8 @@ class NotifyLoop {
   // Mistakes in templates were found by the loader. Without an alerting configuration, alerts are only kept.
   void configure(const config::Config& config);
   void take_alerts(std::vector<Alert> alerts);
+  // Returns when all that was taken so far is on disk, or the disk has failed: then it survives kill -9.
+  boost::asio::awaitable<void> written();
   Result<std::string> set_silence(alerts::Silence silence);
   Result<std::string> expire_silence(std::string_view id);
 
@@ -48,7 +63,9 @@ class NotifyLoop {
  private:
   void accept(alerts::Effects effects);
   boost::asio::awaitable<void> carry_out(alerts::Effects effects);
-  boost::asio::awaitable<void> persist(std::string journal);
+  void keep(alerts::Effects& effects);
+  boost::asio::awaitable<void> flush();
+  boost::asio::awaitable<void> write_rest();
   boost::asio::awaitable<void> write_snapshot();
   boost::asio::awaitable<void> deliver(alerts::Delivery delivery);
   void log_events(const std::vector<alerts::PipelineEvent>& events);
@@ -60,7 +77,13 @@ class NotifyLoop {
   std::unique_ptr<alerts::Pipeline> pipeline_;
   std::shared_ptr<const alerts::notify::Notifier> notifier_;
   std::deque<alerts::Effects> queue_;  // in order: the journal of one before the sends of the next
-  std::string restored_;               // until the pipeline exists
+  std::string pending_;                // journal that is not on disk yet
+  bool pending_first_ = false;         // it must be before anything is sent
+  Instant pending_since_{};
+  uint64_t accepted_ = 0, kept_ = 0,
+           written_ = 0;       // effects with a journal: all, in pending_ or further, on disk
+  std::list<Wakeup> waiters_;  // for written_ to move
+  std::string restored_;       // until the pipeline exists
   size_t journal_bytes_ = 0;
   bool state_failing_ = false;
   size_t in_flight_ = 0;

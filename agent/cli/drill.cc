@@ -43,7 +43,7 @@ std::optional<Setup> load_setup(const DrillOptions& options) {
     return std::nullopt;
   }
   setup.alerting = loaded.config->alerting;
-  setup.options.external_url = loaded.config->people_url();
+  setup.options = app::notifier_options(*loaded.config);
   return setup;
 }
 

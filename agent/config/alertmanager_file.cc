@@ -11,8 +11,10 @@
 #include "agent/config/alertmanager_receivers.h"
 #include "agent/config/alertmanager_text.h"
 #include "agent/config/modules.h"
+#include "agent/config/time_zones.h"
 #include "alerts/matcher_text.h"
 #include "alerts/notify/notifier.h"
+#include "alerts/notify/render.h"
 #include "core/file/file.h"
 
 namespace sluice::config {
@@ -21,30 +23,47 @@ namespace {
 using namespace alerts;
 
 constexpr size_t kTemplateBytesMax = 4 << 20;
-constexpr size_t kZoneBytesMax = 1 << 20;
-constexpr const char* kZoneFolder = "/usr/share/zoneinfo/";
 
-// The zones that were asked for, each read once.
-class Zones {
- public:
-  // Null is UTC. An error when there is no such zone.
-  Result<std::shared_ptr<const TimeZone>> find(const std::string& name) {
-    if (name.empty() || name == "UTC") return std::shared_ptr<const TimeZone>();
-    const auto known = zones_.find(name);
-    if (known != zones_.end()) return known->second;
-    const auto unknown = [&] { return invalid(fmt::format("unknown time zone {}", name)); };
-    if (name.find("..") != std::string::npos || name.front() == '/' || name.find('\\') != std::string::npos)
-      return unknown();
-    const auto bytes = file::read(name == "Local" ? "/etc/localtime" : kZoneFolder + name, kZoneBytesMax);
-    if (!bytes) return unknown();
-    auto zone = TimeZone::parse(*bytes);
-    if (!zone) return invalid(fmt::format("unknown time zone {}: {}", name, zone.error().message));
-    return zones_[name] = std::make_shared<const TimeZone>(std::move(*zone));
+// "fields[0].title", "details.some key", "text" below an integration; null when it is not written there.
+const Node* find_path(const Node& node, std::string_view path) {
+  const size_t end = path.find_first_of(".[");
+  const Node* child = node.find(path.substr(0, end));
+  if (child == nullptr || end == std::string_view::npos) return child;
+  if (path[end] == '.') {
+    // Keys of details and headers may hold anything; names of headers are written in any letter case.
+    const std::string_view rest = path.substr(end + 1);
+    for (const Entry& entry : child->entries) {
+      const bool same =
+          std::equal(entry.key.begin(), entry.key.end(), rest.begin(), rest.end(), [](char a, char b) {
+            return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+          });
+      if (same) return &entry.value;
+    }
+    return find_path(*child, rest);
   }
+  const size_t close = path.find(']', end);
+  const size_t index =
+      static_cast<size_t>(std::atoi(std::string(path.substr(end + 1, close - end - 1)).c_str()));
+  if (index >= child->items.size()) return nullptr;
+  return find_path(child->items[index], path.substr(std::min(close + 2, path.size())));
+}
 
- private:
-  std::map<std::string, std::shared_ptr<const TimeZone>> zones_;
-};
+// Where each template of a receiver is written; one that is inherited, where its integration begins.
+std::map<std::string, Mark> template_marks(const Node& root, const alerts::Config& config) {
+  std::map<std::string, Mark> marks;
+  const Node* receivers = root.find("receivers");
+  for (size_t i = 0; i < config.receivers.size(); ++i) {
+    for (const auto& integration : config.receivers[i].integrations) {
+      const Node* list = receivers->items[i].find(std::string(integration->kind()) + "_configs");
+      const Node& item = list->items[integration->index];
+      notify::for_each_template(*integration, [&](const std::string& key, const std::string&) {
+        const Node* at = find_path(item, key);
+        marks.emplace(notify::template_name(*integration, key), (at == nullptr ? item : *at).mark);
+      });
+    }
+  }
+  return marks;
+}
 
 class Loader {
  public:
@@ -60,7 +79,6 @@ class Loader {
     fields.each("receivers", [&](const Node& node, const std::string& name) {
       config->receivers.push_back(read_receiver(node, name, diagnostics_, global_, folder_));
       add_name(receivers_, node, config->receivers.back().name, "notification config name {} is not unique");
-      receiver_marks_.emplace(config->receivers.back().name, node.mark);
     });
     for (const std::string_view key : {"mute_time_intervals", "time_intervals"}) {
       fields.each(key, [&](const Node& node, const std::string& name) {
@@ -79,7 +97,7 @@ class Loader {
     read_templates(fields, *config);
     fields.done();
     config->original = masked_text(root);
-    if (diagnostics_.ok()) check_templates(config);
+    if (diagnostics_.ok()) check_templates(root, config);
     return config;
   }
 
@@ -340,27 +358,23 @@ class Loader {
   }
 
   // Templates are parsed here once, so that a wrong one is found before it costs a page.
-  void check_templates(const std::shared_ptr<const alerts::Config>& config) {
+  void check_templates(const Node& root, const std::shared_ptr<const alerts::Config>& config) {
     Mistakes mistakes;
     notify::Notifier::make(config, {}, mistakes);
+    if (mistakes.empty()) return;
+    const std::map<std::string, Mark> marks = template_marks(root, *config);
     for (const Mistake& mistake : mistakes) {
-      const std::string receiver =
-          mistake.file.starts_with(kReceiver) ? mistake.file.substr(kReceiver.size()) : "";
-      const auto mark = receiver_marks_.find(receiver);
-      diagnostics_.add(mark == receiver_marks_.end() ? templates_mark_ : mark->second, mistake.message);
+      const auto mark = marks.find(mistake.file);
+      diagnostics_.add(mark == marks.end() ? templates_mark_ : mark->second, mistake.message);
     }
   }
-
-  // How notify names what is not a template file.
-  static constexpr std::string_view kReceiver = "receiver ";
 
   Diagnostics& diagnostics_;
   std::string folder_;
   AlertmanagerGlobal global_;
   std::set<std::string> receivers_, intervals_;
-  std::map<std::string, Mark> receiver_marks_;
   Mark templates_mark_;
-  Zones zones_;
+  TimeZones zones_;
 };
 
 }  // namespace

@@ -79,9 +79,10 @@ TlsConfig read_tls(const Node& node, Diagnostics& diagnostics, const std::string
   reader.path("key_file", tls.key_file);
   fields.string("server_name", tls.server_name);
   fields.boolean("insecure_skip_verify", tls.insecure_skip_verify);
-  std::string version;
-  fields.choice("min_version", version, {"TLS10", "TLS11", "TLS12", "TLS13"});
-  fields.choice("max_version", version, {"TLS10", "TLS11", "TLS12", "TLS13"});
+  fields.choice("min_version", tls.min_version, {"TLS10", "TLS11", "TLS12", "TLS13"});
+  fields.choice("max_version", tls.max_version, {"TLS10", "TLS11", "TLS12", "TLS13"});
+  if (!tls.min_version.empty() && !tls.max_version.empty() && tls.min_version > tls.max_version)
+    fields.mistake("min_version", "must not be above max_version");
   if (!tls.cert_file.empty() && tls.key_file.empty()) {
     fields.mistake(
         "cert_file",
@@ -122,10 +123,10 @@ Authorization read_authorization(const Node& node, Diagnostics& diagnostics, con
   return auth;
 }
 
-void read_http(const Node& node, Diagnostics& diagnostics, const std::string& name, const std::string& folder,
-               HttpClientConfig& http) {
-  http = HttpClientConfig{};
-  Fields fields(node, diagnostics, name);
+}  // namespace
+
+void read_http_fields(Fields& fields, const std::string& folder, HttpClientConfig& http) {
+  Diagnostics& diagnostics = fields.diagnostics();
   Reader reader{fields, folder};
   if (const Node* basic = fields.child("basic_auth")) {
     http.basic_auth = read_basic_auth(*basic, diagnostics, fields.name("basic_auth"), folder);
@@ -148,7 +149,7 @@ void read_http(const Node& node, Diagnostics& diagnostics, const std::string& na
        {"proxy_url", "proxy_from_environment", "no_proxy", "proxy_connect_header"}) {
     const Node* proxy = fields.child(key);
     if (proxy == nullptr || proxy->scalar.empty() || proxy->scalar == "false") continue;
-    fields.mistake(key, "not supported: receivers are reached directly");
+    fields.mistake(key, "not supported: there is no way through a proxy");
   }
   if (const Node* tls = fields.child("tls_config")) {
     http.tls = read_tls(*tls, diagnostics, fields.name("tls_config"), folder);
@@ -156,6 +157,15 @@ void read_http(const Node& node, Diagnostics& diagnostics, const std::string& na
   fields.boolean("follow_redirects", http.follow_redirects);
   bool http2 = true;  // accepted: requests are HTTP/1.1, which every receiver speaks
   fields.boolean("enable_http2", http2);
+}
+
+namespace {
+
+void read_http(const Node& node, Diagnostics& diagnostics, const std::string& name, const std::string& folder,
+               HttpClientConfig& http) {
+  http = HttpClientConfig{};
+  Fields fields(node, diagnostics, name);
+  read_http_fields(fields, folder, http);
   fields.done();
 }
 
@@ -340,6 +350,35 @@ bool split_smarthost(Fields& fields, std::string_view key, const std::string& te
   return true;
 }
 
+void read_implicit_tls(Fields& fields, std::string_view key, EmailConfig& email) {
+  bool implicit = false;
+  if (fields.boolean(key, implicit)) email.implicit_tls = implicit;
+}
+
+void read_threading(const Node& node, Diagnostics& diagnostics, const std::string& name, EmailConfig& email) {
+  Fields fields(node, diagnostics, name);
+  fields.boolean("enabled", email.threading);
+  fields.choice("thread_by_date", email.thread_by_date, {"none", "daily"});
+  fields.done();
+}
+
+// What goes into SMTP commands and header names as it is.
+void check_words(Fields& fields, const EmailConfig& email) {
+  const auto blank_or_control = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
+  if (std::any_of(email.hello.begin(), email.hello.end(), blank_or_control))
+    fields.mistake("hello", "must be one word");
+  for (const auto& [name, value] : email.headers) {
+    if (name.empty() || name.find(':') != std::string::npos ||
+        std::any_of(name.begin(), name.end(), blank_or_control))
+      fields.mistake("headers", fmt::format("{} is no name of a header", quote(name)));
+    if (email.threading && (name == "References" || name == "In-Reply-To")) {
+      fields.mistake(
+          "headers",
+          fmt::format("conflicting configuration: threading.enabled conflicts with custom {} header", name));
+    }
+  }
+}
+
 // MIME's way to write a header's name: "reply-to" is "Reply-To".
 std::string canonical_header(std::string name) {
   bool first = true;
@@ -370,6 +409,7 @@ void read_email(const Source& source, Integration& integration) {
   reader.secret("auth_password", "auth_password_file", email.auth_password);
   reader.secret("auth_secret", "auth_secret_file", email.auth_secret);
   fields.boolean("require_tls", email.require_tls);
+  read_implicit_tls(fields, "force_implicit_tls", email);
   if (const Node* tls = fields.child("tls_config")) {
     email.tls = read_tls(*tls, source.diagnostics, fields.name("tls_config"), source.folder);
   }
@@ -383,6 +423,9 @@ void read_email(const Source& source, Integration& integration) {
     }
     email.headers.emplace_back(canonical, value);
   }
+  if (const Node* threading = fields.child("threading"))
+    read_threading(*threading, source.diagnostics, fields.name("threading"), email);
+  check_words(fields, email);
   reader.text("html", email.html);
   reader.text("text", email.text);
   fields.done();
@@ -427,6 +470,7 @@ AlertmanagerGlobal read_alertmanager_global(const Node& node, Diagnostics& diagn
   reader.secret("smtp_auth_secret", "smtp_auth_secret_file", smtp.auth_secret);
   fields.string("smtp_auth_identity", smtp.auth_identity);
   fields.boolean("smtp_require_tls", smtp.require_tls);
+  read_implicit_tls(fields, "smtp_force_implicit_tls", smtp);
   if (const Node* tls = fields.child("smtp_tls_config")) {
     smtp.tls = read_tls(*tls, diagnostics, fields.name("smtp_tls_config"), folder);
   }

@@ -18,6 +18,9 @@ struct AlertmanagerGlobal {
   alerts::EmailConfig smtp;
 };
 
+// The keys of Prometheus's HTTP client configuration, into what is there.
+void read_http_fields(Fields& fields, const std::string& folder, alerts::HttpClientConfig& http);
+
 AlertmanagerGlobal read_alertmanager_global(const Node& node, Diagnostics& diagnostics,
                                             const std::string& folder);
 alerts::Receiver read_receiver(const Node& node, const std::string& name, Diagnostics& diagnostics,

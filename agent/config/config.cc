@@ -10,6 +10,7 @@
 #include <set>
 
 #include "agent/config/alertmanager_file.h"
+#include "agent/config/alertmanagers.h"
 #include "agent/config/modules.h"
 #include "agent/config/names.h"
 #include "agent/config/parts.h"
@@ -307,9 +308,14 @@ class Loader {
 
   void read_alerting(const Node& node) {
     Fields fields(node, diagnostics_, "alerting");
-    fields.require("config_file");
+    if (!fields.has("alertmanagers")) fields.require("config_file");
     if (fields.string("config_file", config_.alerting_file))
       config_.alerting_file = resolve_path(folder_, config_.alerting_file);
+    fields.each("alertmanagers", [&](const Node& item, const std::string& name) {
+      read_alertmanagers(item, name, diagnostics_, folder_, config_.alertmanagers);
+    });
+    if (fields.child("alert_relabel_configs") != nullptr)
+      fields.mistake("alert_relabel_configs", "not supported: alerts are forwarded as they are");
     fields.boolean("expand_environment", config_.alerting_environment);
     fields.choice("message_look", config_.message_look, {"sluice", "alertmanager"});
     fields.done();

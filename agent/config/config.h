@@ -19,6 +19,7 @@
 #include "agent/config/yaml.h"
 #include "agent/gate/config.h"
 #include "alerts/config.h"
+#include "alerts/forward.h"
 #include "core/labels.h"
 #include "core/mistake.h"
 #include "core/net/http_server.h"
@@ -108,9 +109,10 @@ struct Config {
   std::vector<std::string> rule_packs;  // of those shipped with Sluice, by name
   std::vector<rules::RuleGroup> rule_groups;
   std::string alerting_file;
-  bool alerting_environment = false;               // replace ${NAME} in it; Alertmanager itself does not
-  std::shared_ptr<const alerts::Config> alerting;  // null: alerts are shown, nobody is told
-  std::string message_look = "sluice";             // or alertmanager
+  bool alerting_environment = false;                 // replace ${NAME} in it; Alertmanager itself does not
+  std::shared_ptr<const alerts::Config> alerting;    // null: alerts are shown, nobody is told
+  std::string message_look = "sluice";               // or alertmanager
+  std::vector<alerts::ForwardTarget> alertmanagers;  // alerts are forwarded to each of them
 
   // Where people reach this agent, without a trailing slash.
   std::string people_url() const;

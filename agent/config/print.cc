@@ -406,6 +406,63 @@ std::string print_health(const gate::HealthPolicy& health) {
   return p.take();
 }
 
+void print_http(Printer& p, const alerts::HttpClientConfig& http) {
+  if (http.basic_auth) {
+    p.open("basic_auth");
+    p.text("username", http.basic_auth->username);
+    p.secret("password", http.basic_auth->password.value);
+    p.text("password_file", http.basic_auth->password.file);
+    p.close();
+  }
+  if (http.authorization) {
+    p.open("authorization");
+    p.text("type", http.authorization->type);
+    p.secret("credentials", http.authorization->credentials.value);
+    p.text("credentials_file", http.authorization->credentials.file);
+    p.close();
+  }
+  const alerts::TlsConfig& tls = http.tls;
+  if (tls != alerts::TlsConfig{}) {
+    p.open("tls_config");
+    p.text("ca_file", tls.ca_file);
+    p.text("cert_file", tls.cert_file);
+    p.text("key_file", tls.key_file);
+    p.text("server_name", tls.server_name);
+    if (tls.insecure_skip_verify) p.flag("insecure_skip_verify", true);
+    p.text("min_version", tls.min_version);
+    p.text("max_version", tls.max_version);
+    p.close();
+  }
+  if (!http.follow_redirects) p.flag("follow_redirects", false);
+}
+
+void print_alerting(Printer& p, const Config& config) {
+  p.open("alerting");
+  if (!config.alerting_file.empty()) {
+    p.text("config_file", config.alerting_file);
+    p.flag("expand_environment", config.alerting_environment);
+    p.text("message_look", config.message_look);
+  }
+  if (!config.alertmanagers.empty()) {
+    p.open("alertmanagers");
+    for (const alerts::ForwardTarget& target : config.alertmanagers) {
+      constexpr std::string_view kPath = "/api/v2/alerts";
+      const std::string_view base = std::string_view(target.url).substr(0, target.url.size() - kPath.size());
+      const size_t host = base.find("://") + 3;
+      const size_t path = std::min(base.find('/', host), base.size());
+      p.item();
+      p.word("scheme", base.substr(0, host - 3));
+      p.text("path_prefix", base.substr(path));
+      p.duration("timeout", target.timeout);
+      print_http(p, target.http);
+      p.word("static_configs", fmt::format("[{{targets: [{}]}}]", yaml_text(base.substr(host, path - host))));
+      p.item_end();
+    }
+    p.close();
+  }
+  p.close();
+}
+
 std::string print_config(const Config& config) {
   Printer p;
   print_sections(p, config);
@@ -425,13 +482,7 @@ std::string print_config(const Config& config) {
   }
   p.texts("rule_files", config.rule_patterns);
   p.texts("rule_packs", config.rule_packs);
-  if (!config.alerting_file.empty()) {
-    p.open("alerting");
-    p.text("config_file", config.alerting_file);
-    p.flag("expand_environment", config.alerting_environment);
-    p.text("message_look", config.message_look);
-    p.close();
-  }
+  if (!config.alerting_file.empty() || !config.alertmanagers.empty()) print_alerting(p, config);
   return p.take();
 }
 

@@ -133,6 +133,13 @@ DeliveryOutcome classify(const Integration& to, const HttpResponse& response, Ti
   return outcome(Kind::kGiveUp, Reason::kClientError, detail);
 }
 
+DeliveryOutcome outcome_of_mail_refusal(int code, std::string text) {
+  const bool for_good = code >= 500;
+  return outcome(for_good ? Kind::kGiveUp : Kind::kRetry,
+                 for_good ? Reason::kClientError : Reason::kServerError,
+                 truncate_characters(text, kDetailCharactersMax));
+}
+
 DeliveryOutcome outcome_of(const Error& error) {
   const std::string detail = truncate_characters(error.message, kDetailCharactersMax);
   if (error.kind == ErrorKind::kUnavailable) return outcome(Kind::kRetry, Reason::kSecret, detail);

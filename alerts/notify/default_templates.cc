@@ -30,22 +30,47 @@ namespace {
 {{- define "pagerduty.default.clientURL" }}{{ template "__alertmanagerURL" . }}{{ end -}}
 {{- define "pagerduty.default.instances" }}{{ template "__text_alert_list" . }}{{ end -}}
 {{- define "email.default.subject" }}{{ template "__subject" . }}{{ end -}}
+{{- define "__sluice_text_alert" }}{{ or .Annotations.summary .Labels.alertname }}
+{{ if eq .Status "firing" }}  since {{ date "2006-01-02 15:04:05 MST" .StartsAt }}{{ else }}  over after {{ lasted .StartsAt .EndsAt }}, {{ date "2006-01-02 15:04:05" .StartsAt }} to {{ date "15:04:05 MST" .EndsAt }}{{ end }}
+{{ range .Labels.SortedPairs }}  {{ .Name }} = {{ .Value }}
+{{ end }}{{ range .Annotations.SortedPairs }}{{ if ne .Name "summary" }}  {{ .Name }}: {{ .Value }}
+{{ end }}{{ end }}{{ if .GeneratorURL }}  source: {{ .GeneratorURL }}
+{{ end }}
+{{ end -}}
 {{- define "email.default.text" }}{{ template "__subject" . }}
-{{ template "__text_alert_list" .Alerts.Firing }}{{ template "__text_alert_list" .Alerts.Resolved }}{{ end -}}
+
+{{ range $i, $alert := .Alerts.Firing }}{{ if lt $i 50 }}{{ template "__sluice_text_alert" $alert }}{{ end }}{{ end -}}
+{{ if gt (len .Alerts.Firing) 50 }}{{ len (slice .Alerts.Firing 50) }} more firing
+{{ end -}}
+{{ range $i, $alert := .Alerts.Resolved }}{{ if lt $i 50 }}{{ template "__sluice_text_alert" $alert }}{{ end }}{{ end -}}
+{{ if gt (len .Alerts.Resolved) 50 }}{{ len (slice .Alerts.Resolved 50) }} more resolved
+{{ end }}{{ template "__alertmanagerURL" . }}
+{{ end -}}
+{{- define "__sluice_html_alert" -}}
+<h3 style="margin-bottom: 0; color: {{ if eq .Status "firing" }}#b30000{{ else }}#1a7f37{{ end }}">{{ or .Annotations.summary .Labels.alertname }}</h3>
+<p style="margin-top: 0">{{ if eq .Status "firing" }}firing since {{ date "2006-01-02 15:04:05 MST" .StartsAt }}
+{{- else }}over after {{ lasted .StartsAt .EndsAt }}, {{ date "2006-01-02 15:04:05" .StartsAt }} to {{ date "15:04:05 MST" .EndsAt }}{{ end }}
+{{- with .Annotations.runbook_url }}{{ if match "^https?://" . }} &middot; <a href="{{ . }}">Runbook</a>{{ end }}{{ end }}
+{{- with .Annotations.dashboard_url }}{{ if match "^https?://" . }} &middot; <a href="{{ . }}">Dashboard</a>{{ end }}{{ end }}
+{{- if match "^https?://" .GeneratorURL }} &middot; <a href="{{ .GeneratorURL }}">Source</a>{{ end }}</p>
+{{ with .Annotations.description }}<p>{{ . }}</p>
+{{ end }}<table style="font-size: 90%">
+{{ range .Annotations.SortedPairs }}{{ if not (match "^(summary|description|runbook_url|dashboard_url)$" .Name) }}<tr><td><b>{{ .Name }}</b></td><td>{{ .Value }}</td></tr>
+{{ end }}{{ end }}{{ range .Labels.SortedPairs }}<tr><td>{{ .Name }}</td><td>{{ .Value }}</td></tr>
+{{ end }}</table>
+{{ end -}}
 {{- define "email.default.html" -}}
 <!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>{{ template "__sluice_html_subject" . }}</title></head>
+<html><head><meta charset="utf-8"><title>{{ template "__subject" . }}</title></head>
 <body style="font-family: sans-serif">
-<h2>{{ template "__sluice_html_subject" . }}</h2>
-{{ range .Alerts }}<h3 style="color: {{ if eq .Status "firing" }}#b30000{{ else }}#1a7f37{{ end }}">{{ toUpper .Status }}: {{ html (or .Annotations.summary .Labels.alertname) }}</h3>
-<p>{{ html .Annotations.description }}</p>
-<table>{{ range .Labels.SortedPairs }}<tr><td>{{ html .Name }}</td><td>{{ html .Value }}</td></tr>{{ end }}</table>
-<p>Since {{ date "2006-01-02 15:04:05 MST" .StartsAt }}{{ if eq .Status "resolved" }}, lasted {{ lasted .StartsAt .EndsAt }}{{ end }}{{ if .GeneratorURL }} &middot; <a href="{{ html .GeneratorURL }}">Source</a>{{ end }}</p>
-{{ end }}<p><a href="{{ html .ExternalURL }}/#/alerts">View alerts</a></p>
+<h2>{{ template "__subject" . }}</h2>
+{{ range $i, $alert := .Alerts.Firing }}{{ if lt $i 50 }}{{ template "__sluice_html_alert" $alert }}{{ end }}{{ end -}}
+{{ if gt (len .Alerts.Firing) 50 }}<p>{{ len (slice .Alerts.Firing 50) }} more firing</p>
+{{ end -}}
+{{ range $i, $alert := .Alerts.Resolved }}{{ if lt $i 50 }}{{ template "__sluice_html_alert" $alert }}{{ end }}{{ end -}}
+{{ if gt (len .Alerts.Resolved) 50 }}<p>{{ len (slice .Alerts.Resolved 50) }} more resolved</p>
+{{ end }}<p><a href="{{ template "__alertmanagerURL" . }}">All alerts of this receiver</a></p>
 </body></html>
-{{- end -}}
-{{- define "__sluice_html_subject" -}}
-{{ if eq .Status "firing" }}{{ len .Alerts.Firing }} firing{{ else }}Resolved{{ end }}: {{ html (join " " .GroupLabels.SortedPairs.Values) }}
 {{- end -}}
 )tmpl"
 
@@ -68,7 +93,7 @@ constexpr std::string_view kSluice = SLUICE_SUBJECT_TEMPLATES R"tmpl(
 {{- define "__sluice_facts" -}}
 {{ $reason := or .Annotations.reason .Labels.reason }}{{ if $reason }}reason: `{{ slackEscape $reason }}`  {{ end -}}
 {{ if .Annotations.value }}value: {{ slackEscape .Annotations.value }}{{ if .Annotations.threshold }} (threshold {{ slackEscape .Annotations.threshold }}){{ end }}  {{ end -}}
-{{ if .Annotations.seen_from }}seen from: {{ slackEscape .Annotations.seen_from }}  {{ end -}}
+{{ $seen := or .Annotations.seen_from agent }}{{ if $seen }}seen from: {{ slackEscape $seen }}  {{ end -}}
 {{ if .Labels.severity }}severity: {{ slackEscape .Labels.severity }}{{ end }}
 {{- end -}}
 {{- define "__sluice_links" -}}

@@ -1,42 +1,37 @@
 #include "alerts/notify/notifier.h"
 
 #include <fmt/format.h>
+#include <openssl/sha.h>
 
 #include "alerts/notify/default_templates.h"
+#include "alerts/notify/json.h"
 #include "alerts/notify/render.h"
 #include "alerts/notify/template_data.h"
+#include "core/base64.h"
+#include "core/check.h"
 
 namespace sluice::alerts::notify {
-namespace {
-
-std::string base64(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+std::string sha256_hex(std::string_view text) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
   std::string out;
-  for (size_t i = 0; i < text.size(); i += 3) {
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u);
-    }
-    for (size_t k = 0; k < 4; ++k) {
-      out += i + k <= text.size() ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
-    }
-  }
+  for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(out), "{:02x}", byte);
   return out;
 }
-
-}  // namespace
 
 std::string template_name(const Integration& integration, std::string_view key) {
   return fmt::format("{}.{}", integration.name(), key);
 }
 
-std::string Renderer::execute(std::string_view name) {
+std::string Renderer::execute(std::string_view name, bool html) {
   if (error_) return "";
   if (!functions_) {
-    functions_ = template_functions(notification_.now, options_.find_zone);
+    functions_ = template_functions(notification_.now, options_.find_zone, options_.agent);
     data_ = template_data(notification_, to_.receiver, options_.external_url);
   }
-  auto text = set_.execute(name, data_, *functions_);
+  gotmpl::ExecuteOptions how;
+  how.html = html;
+  auto text = set_.execute(name, data_, *functions_, how);
   if (text) return std::move(*text);
   error_ = text.error();
   return "";
@@ -52,6 +47,11 @@ std::string Renderer::text(std::string_view key, const Template& configured, std
   return default_name.empty() ? "" : execute(default_name);
 }
 
+std::string Renderer::html(std::string_view key, const Template& configured, std::string_view default_name) {
+  if (!configured) return execute(default_name, true);
+  return configured->find("{{") == std::string::npos ? *configured : execute(template_name(to_, key), true);
+}
+
 Result<std::string> reveal(const Secret& secret, const ReadFile& read_file) {
   if (secret.file.empty()) return secret.value;
   auto text = read_file(secret.file);
@@ -62,19 +62,18 @@ Result<std::string> reveal(const Secret& secret, const ReadFile& read_file) {
 }
 
 Result<OutgoingRequest> post(const HttpClientConfig& http, std::string url, std::string_view content_type,
-                             std::string body, const RequestContext& context) {
+                             std::string body, const std::string& user_agent, const ReadFile& read_file) {
   OutgoingRequest out;
   out.request.method = "POST";
   out.request.url = std::move(url);
-  out.request.headers = {{"Content-Type", std::string(content_type)},
-                         {"User-Agent", context.options.user_agent}};
+  out.request.headers = {{"Content-Type", std::string(content_type)}, {"User-Agent", user_agent}};
   if (http.basic_auth) {
-    const auto password = reveal(http.basic_auth->password, context.read_file);
+    const auto password = reveal(http.basic_auth->password, read_file);
     if (!password) return password.error();
     out.request.headers.push_back(
-        {"Authorization", "Basic " + base64(http.basic_auth->username + ":" + *password)});
+        {"Authorization", "Basic " + base64_encode(http.basic_auth->username + ":" + *password)});
   } else if (http.authorization) {
-    const auto credentials = reveal(http.authorization->credentials, context.read_file);
+    const auto credentials = reveal(http.authorization->credentials, read_file);
     if (!credentials) return credentials.error();
     out.request.headers.push_back({"Authorization", http.authorization->type + " " + *credentials});
   }
@@ -155,6 +154,12 @@ void for_each_template(const Integration& integration,
   }
 }
 
+boost::json::object to_json(const Labels& labels) {
+  boost::json::object out;
+  for (const auto& label : labels) out[label.name] = label.value;
+  return out;
+}
+
 struct Notifier::State {
   std::shared_ptr<const Config> config;
   NotifierOptions options;
@@ -182,7 +187,8 @@ std::unique_ptr<Notifier> Notifier::make(std::shared_ptr<const Config> config, N
     for (const auto& integration : receiver.integrations) {
       for_each_template(*integration, [&](const std::string& key, const std::string& text) {
         if (text.find("{{") == std::string::npos) return;
-        add(fmt::format("receiver {}", receiver.name), template_name(*integration, key), text);
+        const std::string name = template_name(*integration, key);
+        add(name, name, text);
       });
     }
   }
@@ -190,32 +196,39 @@ std::unique_ptr<Notifier> Notifier::make(std::shared_ptr<const Config> config, N
   return std::unique_ptr<Notifier>(new Notifier(std::move(state)));
 }
 
-Result<OutgoingRequest> Notifier::to_request(const Delivery& delivery, const ReadFile& read_file) const {
-  const Integration& to = *delivery.to;
+template <typename Outgoing, typename Make>
+Result<Outgoing> Notifier::compose(const Delivery& delivery, const ReadFile& read_file, Make make) const {
   std::vector<Renderer> renderers;
   renderers.reserve(delivery.notifications.size());
   for (const Notification& notification : delivery.notifications) {
-    renderers.emplace_back(state_->set, notification, to, state_->options);
+    renderers.emplace_back(state_->set, notification, *delivery.to, state_->options);
   }
-  const RequestContext context{delivery, state_->options, read_file, renderers};
-  auto request = std::visit(
-      [&](const auto& config) -> Result<OutgoingRequest> {
-        using T = std::decay_t<decltype(config)>;
-        if constexpr (std::is_same_v<T, SlackConfig>) {
-          return slack_request(config, context);
-        } else if constexpr (std::is_same_v<T, PagerdutyConfig>) {
-          return pagerduty_request(config, context);
-        } else if constexpr (std::is_same_v<T, WebhookConfig>) {
-          return webhook_request(config, context);
-        } else {
-          return email_request(config, context);
-        }
-      },
-      to.config);
+  Result<Outgoing> out = make(RequestContext{delivery, state_->options, read_file, renderers});
   for (const Renderer& renderer : renderers) {
     if (renderer.error()) return invalid(renderer.error()->message);
   }
-  return request;
+  return out;
+}
+
+Result<OutgoingRequest> Notifier::to_request(const Delivery& delivery, const ReadFile& read_file) const {
+  return compose<OutgoingRequest>(delivery, read_file,
+                                  [&](const RequestContext& context) -> Result<OutgoingRequest> {
+                                    const auto& config = delivery.to->config;
+                                    if (const auto* slack = std::get_if<SlackConfig>(&config))
+                                      return slack_request(*slack, context);
+                                    if (const auto* webhook = std::get_if<WebhookConfig>(&config))
+                                      return webhook_request(*webhook, context);
+                                    const auto* pagerduty = std::get_if<PagerdutyConfig>(&config);
+                                    SLUICE_CHECK(pagerduty != nullptr, "mail is not told by a request");
+                                    return pagerduty_request(*pagerduty, context);
+                                  });
+}
+
+Result<OutgoingMail> Notifier::to_mail(const Delivery& delivery, const ReadFile& read_file) const {
+  const auto* email = std::get_if<EmailConfig>(&delivery.to->config);
+  SLUICE_CHECK(email != nullptr, "only mail is told by mail");
+  return compose<OutgoingMail>(delivery, read_file,
+                               [&](const RequestContext& context) { return email_message(*email, context); });
 }
 
 }  // namespace sluice::alerts::notify

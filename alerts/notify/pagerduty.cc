@@ -5,9 +5,9 @@
 // never the event.
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 #include <boost/json.hpp>
 
+#include "alerts/notify/json.h"
 #include "alerts/notify/render.h"
 #include "alerts/notify/template_data.h"
 
@@ -20,12 +20,6 @@ constexpr size_t kEventBytesMax = 512'000;
 constexpr size_t kSummaryCharactersMax = 1024;
 constexpr size_t kDetailedAlertsMax = 100;
 constexpr std::string_view kEventsV1Url = "https://events.pagerduty.com/generic/2010-04-15/create_event.json";
-
-json::object to_json(const Labels& labels) {
-  json::object out;
-  for (const auto& label : labels) out[label.name] = label.value;
-  return out;
-}
 
 // Our own default: alerts as objects, so that PagerDuty's rules and searches can use every label.
 json::object structured_details(const Notification& notification) {
@@ -114,17 +108,13 @@ Result<OutgoingRequest> request_v1(const PagerdutyConfig& config, const std::str
   event["details"] = details(config, renderer, context);
   const std::string body = fit(event, event, "details");
   const std::string url = config.url.ends_with("/v2/enqueue") ? std::string(kEventsV1Url) : config.url;
-  return post(config.http, url, "application/json", body, context);
+  return post(config.http, url, "application/json", body, context.options.user_agent, context.read_file);
 }
 
 }  // namespace
 
 std::string pagerduty_dedup_key(std::string_view group_key) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(group_key.data()), group_key.size(), digest);
-  std::string out;
-  for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(out), "{:02x}", byte);
-  return out;
+  return sha256_hex(group_key);
 }
 
 Result<OutgoingRequest> pagerduty_request(const PagerdutyConfig& config, const RequestContext& context) {
@@ -171,7 +161,8 @@ Result<OutgoingRequest> pagerduty_request(const PagerdutyConfig& config, const R
   if (!images.empty()) event["images"] = std::move(images);
   if (!links.empty()) event["links"] = std::move(links);
   const std::string body = fit(event, event["payload"].as_object(), "custom_details");
-  return post(config.http, config.url, "application/json", body, context);
+  return post(config.http, config.url, "application/json", body, context.options.user_agent,
+              context.read_file);
 }
 
 }  // namespace sluice::alerts::notify

@@ -27,7 +27,9 @@ class Renderer {
   std::string text(std::string_view key, const std::string& configured);
   // As above; an absent one is the named default template, "" is the empty text.
   std::string text(std::string_view key, const Template& configured, std::string_view default_name);
-  std::string execute(std::string_view name);
+  // As above for an HTML document: what actions print is escaped.
+  std::string html(std::string_view key, const Template& configured, std::string_view default_name);
+  std::string execute(std::string_view name, bool html = false);
 
   const std::optional<Error>& error() const { return error_; }
 
@@ -54,7 +56,7 @@ struct RequestContext {
 Result<std::string> reveal(const Secret& secret, const ReadFile& read_file);
 // A POST with the headers of http_config.
 Result<OutgoingRequest> post(const HttpClientConfig& http, std::string url, std::string_view content_type,
-                             std::string body, const RequestContext& context);
+                             std::string body, const std::string& user_agent, const ReadFile& read_file);
 
 // Calls `use` with the key and text of each template of an integration.
 void for_each_template(const Integration& integration,
@@ -64,8 +66,9 @@ void for_each_template(const Integration& integration,
 Result<OutgoingRequest> slack_request(const SlackConfig& config, const RequestContext& context);
 Result<OutgoingRequest> pagerduty_request(const PagerdutyConfig& config, const RequestContext& context);
 Result<OutgoingRequest> webhook_request(const WebhookConfig& config, const RequestContext& context);
-Result<OutgoingRequest> email_request(const EmailConfig& config, const RequestContext& context);
+Result<OutgoingMail> email_message(const EmailConfig& config, const RequestContext& context);
 
+std::string sha256_hex(std::string_view text);
 // The key under which PagerDuty folds what belongs together: SHA-256 of the group key in hexadecimal, as
 // Alertmanager's.
 std::string pagerduty_dedup_key(std::string_view group_key);

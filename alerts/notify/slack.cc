@@ -107,7 +107,8 @@ Result<OutgoingRequest> slack_request(const SlackConfig& config, const RequestCo
     attachments.push_back(attachment(config, context.renderers[i], context.delivery.notifications[i]));
   }
   body["attachments"] = std::move(attachments);
-  return post(config.http, *url, "application/json", json::serialize(body), context);
+  return post(config.http, *url, "application/json", json::serialize(body), context.options.user_agent,
+              context.read_file);
 }
 
 }  // namespace sluice::alerts::notify

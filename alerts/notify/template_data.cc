@@ -612,10 +612,11 @@ Labels common_annotations(const Notification& notification) {
   return common(notification, &Alert::annotations);
 }
 
-gotmpl::Functions template_functions(Timestamp now, const FindZone& find_zone) {
+gotmpl::Functions template_functions(Timestamp now, const FindZone& find_zone, const std::string& agent) {
   gotmpl::Functions table;
   add_text_functions(table);
   add_time_functions(table, now, find_zone);
+  table["agent"] = {{}, false, [agent](Args) -> Answer { return Value(agent); }};
   return table;
 }
 

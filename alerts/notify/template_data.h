@@ -5,9 +5,10 @@
 //
 // Besides Alertmanager's functions there are a few that our own default texts need, and others may use:
 //     lasted START END     "4m12s"; an END before START is "0s"
-//     severityOf ALERTS    the worst severity label among them as PagerDuty names it: critical, error,
-//     warning, info slackEscape TEXT     & < > as Slack wants them clip N TEXT          at most N characters,
-//     the rest counted: "... (+120 characters)"
+//     severityOf ALERTS    the worst severity label among them as PagerDuty names it: critical, error, warning, info
+//     agent                the agent that speaks: "node-7 (zone b)"
+//     slackEscape TEXT     & < > as Slack wants them
+//     clip N TEXT          at most N characters, the rest counted: "... (+120 characters)"
 
 #include <functional>
 #include <memory>
@@ -22,7 +23,7 @@ namespace sluice::alerts::notify {
 // Finds a time zone for the function `tz`; null when there is none of that name.
 using FindZone = std::function<std::shared_ptr<const TimeZone>(const std::string& name)>;
 
-gotmpl::Functions template_functions(Timestamp now, const FindZone& find_zone);
+gotmpl::Functions template_functions(Timestamp now, const FindZone& find_zone, const std::string& agent = "");
 
 // The dot of a notification's templates.
 gotmpl::Value template_data(const Notification& notification, const std::string& receiver,

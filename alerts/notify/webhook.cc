@@ -2,21 +2,12 @@
 
 #include <boost/json.hpp>
 
+#include "alerts/notify/json.h"
 #include "alerts/notify/render.h"
 #include "alerts/notify/template_data.h"
 
 namespace sluice::alerts::notify {
-namespace {
-
 namespace json = boost::json;
-
-json::object to_json(const Labels& labels) {
-  json::object out;
-  for (const auto& label : labels) out[label.name] = label.value;
-  return out;
-}
-
-}  // namespace
 
 Result<OutgoingRequest> webhook_request(const WebhookConfig& config, const RequestContext& context) {
   const auto url = reveal(config.url, context.read_file);
@@ -49,7 +40,8 @@ Result<OutgoingRequest> webhook_request(const WebhookConfig& config, const Reque
                           {"version", "4"},
                           {"groupKey", notification.group_key},
                           {"truncatedAlerts", have - shown}};
-  auto out = post(config.http, *url, "application/json", json::serialize(body), context);
+  auto out = post(config.http, *url, "application/json", json::serialize(body), context.options.user_agent,
+                  context.read_file);
   if (out && config.timeout > Duration::zero()) out->timeout = config.timeout;
   return out;
 }

@@ -29,4 +29,7 @@ std::string quote_rune(char32_t rune, bool ascii_only = false);
 // What stands between the quotes of "...", `...` or '...'; empty when it is not a Go literal.
 std::optional<std::string> unquote(std::string_view literal);
 
+// & < > and quotes as HTML entities, as Go's html/template writes them.
+std::string html_escaped(std::string_view text);
+
 }  // namespace sluice::gotmpl

@@ -128,8 +128,17 @@ class Frame {
   void print(const Node& node, const Value& value) {
     at(node);
     if (value.kind() == Kind::kFunction) fail(fmt::format("can't print {} of type func", to_string(node)));
+    if (run_.options.html && !prints_html(*node.pipe)) return write(html_escaped(value.print()));
     if (value.kind() == Kind::kString) return write(value.as_string());
     write(value.print());
+  }
+
+  // The last command of the pipeline makes HTML itself.
+  static bool prints_html(const Node& pipe) {
+    if (pipe.children.empty() || pipe.children.back()->children.empty()) return false;
+    const Node& last = *pipe.children.back()->children.front();
+    return last.kind == NodeKind::kIdentifier &&
+           (last.text == "html" || last.text == "safeHtml" || last.text == "urlquery");
   }
 
   // --- variables ---

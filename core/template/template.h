@@ -44,6 +44,10 @@ struct ExecuteOptions {
   size_t output_bytes_max = 1 << 20;
   size_t steps_max = 1'000'000;  // nodes evaluated
   size_t depth_max = 100;        // templates calling templates
+  // What actions print is escaped for HTML, unless the pipeline ends in html, safeHtml or urlquery. Go's
+  // html/template also knows attributes, URLs and scripts apart; this is its rule for text and quoted
+  // attributes everywhere.
+  bool html = false;
 };
 
 struct Tree;  // one parsed template

@@ -178,7 +178,30 @@ TEST(AlertmanagerFileTest, every_mistake_is_told_in_its_place) {
        "unknown time zone ../../etc/passwd"},
       {"route: {receiver: a}\nreceivers:\n  - name: a\n    slack_configs: [{api_url: 'http://x', text: '{{ "
        "nope }}'}]\n",
-       "am.yml:3:5: template: a/slack/0.text:1: function \"nope\" not defined"},
+       "am.yml:4:49: template: a/slack/0.text:1: function \"nope\" not defined"},
+      {"route: {receiver: a}\nreceivers:\n  - name: a\n    slack_configs:\n      - api_url: 'http://x'\n     "
+       "   fields:\n"
+       "          - {title: t, value: '{{ if }}'}\n",
+       "am.yml:7:31: template: a/slack/0.fields[0].value:1: missing value for if"},
+      {"route: {receiver: a}\nreceivers:\n  - name: a\n    pagerduty_configs:\n      - routing_key: k\n      "
+       "  details:\n"
+       "          a.b: '{{ end }}'\n",
+       "am.yml:7:16: template: a/pagerduty/0.details.a.b:1: unexpected {{end}}"},
+      {"global: {smtp_smarthost: 'm:25', smtp_from: '{{'}\nroute: {receiver: a}\nreceivers:\n  - name: a\n   "
+       " email_configs:\n"
+       "      - to: a@b\n",
+       "am.yml:6:9: template: a/email/0.from:1: unclosed action"},
+      {"route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: a@b, from: a@b, smarthost: 'm:25', "
+       "hello: \"a\\nb\"}]}]\n",
+       "hello: must be one word"},
+      {"route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: a@b, from: a@b, smarthost: 'm:25', "
+       "headers: {References: x}, "
+       "threading: {enabled: true}}]}]\n",
+       "threading.enabled conflicts with custom References header"},
+      {"route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: "
+       "{tls_config: {min_version: TLS13, "
+       "max_version: TLS12}}}]}]\n",
+       "must not be above max_version"},
   };
   for (const BadCase& c : cases) {
     const std::string got = mistakes_of(c.text);

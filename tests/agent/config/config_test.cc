@@ -210,6 +210,48 @@ TEST(ConfigTest, env_files_are_read_as_shells_write_them) {
             path + ":7:1: expected NAME=value\n" + path + ":8:3: this quote is never closed\n");
 }
 
+TEST(ConfigTest, alertmanagers_are_those_of_prometheus) {
+  const auto config = good(R"(
+alerting:
+  alertmanagers:
+    - scheme: https
+      path_prefix: am/
+      timeout: 3s
+      basic_auth: {username: u, password: s3cret}
+      tls_config: {ca_file: ca.pem, min_version: TLS12}
+      static_configs: [{targets: ["am-0:9093", "am-1:9093"]}]
+    - static_configs: [{targets: ["10.0.0.1:9093"]}]
+)");
+  ASSERT_EQ(config->alertmanagers.size(), 3u);
+  EXPECT_EQ(config->alertmanagers[1].url, "https://am-1:9093/am/api/v2/alerts");
+  EXPECT_EQ(config->alertmanagers[1].name, "am-1:9093");
+  EXPECT_EQ(config->alertmanagers[1].timeout, 3s);
+  EXPECT_EQ(config->alertmanagers[1].http.basic_auth->username, "u");
+  EXPECT_EQ(config->alertmanagers[2].url, "http://10.0.0.1:9093/api/v2/alerts");
+  EXPECT_EQ(config->alertmanagers[2].timeout, 10s);
+  const std::string printed = print_config(*config);
+  EXPECT_EQ(printed.find("s3cret"), std::string::npos);
+  EXPECT_EQ(good(printed)->alertmanagers[1].url, config->alertmanagers[1].url) << printed;
+}
+
+TEST(ConfigTest, what_alertmanagers_cannot_have_is_refused_by_name) {
+  const std::string got = mistakes_of(R"(
+alerting:
+  alert_relabel_configs: [{action: labeldrop}]
+  alertmanagers:
+    - api_version: v1
+      dns_sd_configs: [{names: [am]}]
+      static_configs: [{targets: ["http://am:9093", "am:9093", "am:9093"]}]
+    - {proxy_url: "http://proxy"}
+)");
+  for (const char* part :
+       {"alert_relabel_configs: not supported", "api_version", "dns_sd_configs: not supported",
+        "targets[0] must be HOST:PORT", "am:9093 is in the list already", "proxy_url: not supported",
+        "static_configs is missing"}) {
+    EXPECT_NE(got.find(part), std::string::npos) << part << "\n" << got;
+  }
+}
+
 // The shipped example names every key, and is what the quickstart runs.
 TEST(ConfigTest, the_example_configuration_loads) {
   const std::string folder = std::string(SLUICE_SOURCE_DIR) + "/deploy/config";

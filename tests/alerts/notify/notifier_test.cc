@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "alerts/notify/render.h"
 #include "tests/support/suites.h"
 
 namespace sluice::alerts::notify {
@@ -336,6 +337,103 @@ TEST(ClassifyTest, details_are_one_short_line) {
       classify(*integration_of("r", WebhookConfig{}), {400, {}, "a\nb" + std::string(5000, 'x')}, {});
   EXPECT_LT(outcome.detail.size(), 300u);
   EXPECT_EQ(outcome.detail.find('\n'), std::string::npos);
+}
+
+Result<OutgoingMail> mail_of(EmailConfig email, const Notification& notification, Look look = Look::kSluice) {
+  email.smarthost_host = "mail.example.com";
+  if (email.smarthost_port.empty()) email.smarthost_port = "587";
+  if (email.from.empty()) email.from = "Sluice <sluice@example.com>";
+  auto config = std::make_shared<Config>();
+  config->receivers = {{"ops", {integration_of("ops", email)}}};
+  config->route.receiver = "ops";
+  Mistakes mistakes;
+  NotifierOptions options;
+  options.external_url = "http://sluice";
+  options.look = look;
+  const auto notifier = Notifier::make(config, options, mistakes);
+  if (notifier == nullptr) return invalid(mistakes.front().to_string());
+  Delivery delivery;
+  delivery.to = config->receivers[0].integrations[0];
+  delivery.notifications = {notification};
+  return notifier->to_mail(delivery, no_file);
+}
+
+TEST(NotifierTest, a_mail_has_the_headers_and_parts_of_one) {
+  EmailConfig email;
+  email.to = "Ops <ops@example.com>, {{ .CommonLabels.job }}@example.com";
+  const auto mail = mail_of(email, golden_notification(false));
+  ASSERT_TRUE(mail) << mail.error().message;
+  EXPECT_EQ(mail->from, "sluice@example.com");
+  EXPECT_EQ(mail->to, (std::vector<std::string>{"ops@example.com", "probe@example.com"}));
+  EXPECT_EQ(mail->port, 587);
+  EXPECT_TRUE(mail->require_tls);
+  EXPECT_FALSE(mail->implicit_tls);
+  for (const char* part :
+       {"Subject: [FIRING:2] ProbeFailed (probe page)\r\n",
+        "To: Ops <ops@example.com>, probe@example.com\r\n", "From: Sluice <sluice@example.com>\r\n",
+        "Date: Mon, 23 Nov 2026 00:15:00 +0000\r\n", "@example.com>\r\n",
+        "Content-Type: multipart/alternative; boundary=", "MIME-Version: 1.0\r\n\r\n",
+        "Content-Type: text/plain; charset=UTF-8", "Content-Type: text/html; charset=UTF-8",
+        "web0 is down"}) {
+    EXPECT_NE(mail->message.find(part), std::string::npos) << part << "\n" << mail->message;
+  }
+  EXPECT_TRUE(mail->message.ends_with("--\r\n"));
+  // Alertmanager's mails have no text part unless one is configured.
+  EXPECT_EQ(mail_of(email, golden_notification(false), Look::kAlertmanager)->message.find("text/plain"),
+            std::string::npos);
+}
+
+TEST(NotifierTest, headers_of_the_configuration_win_and_threads_have_a_root) {
+  EmailConfig email;
+  email.to = "ops@example.com";
+  email.headers = {{"Subject", "{{ .Status }}: Ärger"}, {"Message-Id", "<1@x>"}, {"X-Team", "ops"}};
+  email.threading = true;
+  email.smarthost_port = "465";
+  const auto mail = mail_of(email, golden_notification(true));
+  ASSERT_TRUE(mail) << mail.error().message;
+  EXPECT_TRUE(mail->implicit_tls);
+  EXPECT_NE(mail->message.find("Subject: =?utf-8?q?resolved:_=C3=84rger?=\r\n"), std::string::npos);
+  EXPECT_NE(mail->message.find("X-Team: ops\r\n"), std::string::npos);
+  EXPECT_EQ(mail->message.find("Message-Id: <1@x>"), mail->message.rfind("Message-Id:"));
+  const std::string root = "<alert-" +
+                           pagerduty_dedup_key(golden_notification(true).group_key).substr(0, 16) +
+                           "-2026-11-23@alertmanager>";
+  EXPECT_NE(mail->message.find("In-Reply-To: " + root + "\r\n"), std::string::npos) << mail->message;
+}
+
+TEST(NotifierTest, the_html_of_a_mail_is_escaped_and_links_lead_to_the_web) {
+  Notification n = golden_notification(false);
+  Alert alert = golden_alert(0);
+  alert.annotations =
+      Labels{{"summary", "<script>alert(1)</script>"}, {"runbook_url", "javascript:alert(1)"}};
+  n.alerts = {{std::make_shared<const Alert>(alert), false}};
+  EmailConfig email;
+  email.to = "ops@example.com";
+  email.text = "";
+  const auto mail = mail_of(email, n);
+  ASSERT_TRUE(mail) << mail.error().message;
+  EXPECT_EQ(mail->message.find("<script>"), std::string::npos);
+  EXPECT_NE(mail->message.find("&lt;script&gt;"), std::string::npos);
+  EXPECT_EQ(mail->message.find("href=3D\"javascript"), std::string::npos);
+  email.html = "<b>{{ .CommonAnnotations.summary }}</b>{{ .CommonAnnotations.summary | safeHtml }}";
+  EXPECT_NE(mail_of(email, n)->message.find("<b>&lt;script&gt;alert(1)&lt;/script&gt;</b><script>"),
+            std::string::npos);
+}
+
+TEST(NotifierTest, what_is_no_address_will_never_be_sent) {
+  EmailConfig email;
+  for (const char* to : {"", "ops", "{{ .CommonAnnotations.nothing }}", "a@b\r\nc@d"}) {
+    email.to = to;
+    const auto mail = mail_of(email, golden_notification(false));
+    ASSERT_FALSE(mail) << to;
+    EXPECT_EQ(outcome_of(mail.error()).kind, DeliveryOutcome::Kind::kGiveUp);
+  }
+  email.to = "a@b";
+  email.auth_password.file = "/gone";
+  EXPECT_EQ(outcome_of(mail_of(email, golden_notification(false)).error()).kind,
+            DeliveryOutcome::Kind::kRetry);
+  EXPECT_EQ(outcome_of_mail_refusal(451, "451 later").kind, DeliveryOutcome::Kind::kRetry);
+  EXPECT_EQ(outcome_of_mail_refusal(550, "550 no").kind, DeliveryOutcome::Kind::kGiveUp);
 }
 
 }  // namespace
