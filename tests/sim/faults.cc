@@ -389,6 +389,44 @@ void play(World& world, Duration time) {
 
 }  // namespace
 
+namespace {
+
+Counts counts_of(World& world) {
+  Counts counts = world.counts();
+  counts.commands = world.redis().commands;
+  counts.bytes_in = world.redis().bytes_in;
+  counts.bytes_out = world.redis().bytes_out;
+  return counts;
+}
+
+}  // namespace
+
+Outcome run_steadily(int agents, int members, Duration interval, Duration time) {
+  gate::PoolSetup setup;
+  setup.policy.pool = "auth";
+  setup.policy.flag.key = "off:{pool}:{target}";
+  setup.policy.interval = interval;
+  setup.config = "0123456789abcdef";
+  for (int i = 0; i < members; ++i) {
+    const std::string name = fmt::format("https://auth-{:05}.example.com", i);
+    setup.members.push_back({name, name, false});
+  }
+  World world({.agents = agents, .zones = 3, .generations = {{setup}}}, 1);
+  world.run_for(60s);
+  const Counts before = counts_of(world);
+  world.run_for(time);
+  Outcome outcome;
+  outcome.counts = counts_of(world);
+  outcome.counts.probes -= before.probes;
+  outcome.counts.turns -= before.turns;
+  outcome.counts.commits -= before.commits;
+  outcome.counts.commands -= before.commands;
+  outcome.counts.bytes_in -= before.bytes_in;
+  outcome.counts.bytes_out -= before.bytes_out;
+  outcome.simulated = time;
+  return outcome;
+}
+
 Outcome try_seed(uint64_t seed, Duration time, bool verbose) {
   Random random(seed);
   World world(random_setting(random), seed);
@@ -402,10 +440,7 @@ Outcome try_seed(uint64_t seed, Duration time, bool verbose) {
     outcome.step = world.step();
   }
   outcome.trace.assign(world.trace().begin(), world.trace().end());
-  outcome.counts = world.counts();
-  outcome.counts.commands = world.redis().commands;
-  outcome.counts.bytes_in = world.redis().bytes_in;
-  outcome.counts.bytes_out = world.redis().bytes_out;
+  outcome.counts = counts_of(world);
   outcome.simulated = world.now() - begin;
   return outcome;
 }

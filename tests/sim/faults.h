@@ -63,6 +63,9 @@ struct Outcome {
   uint64_t step = 0;
   std::vector<std::string> trace;
 };
+// A fleet of that size with nothing wrong, for `time` after it has started: what it costs. Only the counts of
+// that time.
+Outcome run_steadily(int agents, int members, Duration interval, Duration time);
 Outcome try_seed(uint64_t seed, Duration time, bool verbose = false);
 
 }  // namespace sluice::sim

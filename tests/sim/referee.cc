@@ -11,6 +11,8 @@ namespace {
 constexpr Duration kCommitSlack = 12s;
 // After a fail-over, a flush or a step of Redis's clock, until every agent has published anew.
 constexpr Duration kDisturbance = 60s;
+// on_sample() comes this often: what was so in between is seen that much later.
+constexpr Duration kSampled = 5s;
 // A lease may be this much longer: TIME was read a little before the flag was written.
 constexpr Duration kFutureSlack = 1s;
 
@@ -207,7 +209,8 @@ void Referee::on_commit(size_t index, const std::string& pool,
     // As it was when it was decided about: a lease may end while its renewal is on the way.
     const bool was_flagged = old != before.entries.end() && is_flagged(old->second, read_at);
     if (!is_flagged(entry, now)) {
-      if (was_flagged) changed = true;
+      // A renewal may be over when it arrives: then a clock was set, and nothing was decided.
+      if (was_flagged && !is_flagged(entry, read_at)) changed = true;
       continue;
     }
     const bool written = old == before.entries.end() || old->second.lease != entry.lease;
@@ -366,17 +369,24 @@ void Referee::on_sample() {
     }
     // No flag outlives its lease when there is nobody left to renew it. An agent that can write keeps an
     // operator's flag alive by itself.
-    const auto able =
-        std::count_if(world_.agents().begin(), world_.agents().end(), [&](const World::Agent& agent) {
-          return agent.running && !agent.paused && !agent.link.requests_lost && world_.redis_up();
-        });
+    // They need not be there at the same time: votes count for a while.
+    int able = 0;
+    int able_lately = 0;
+    for (const World::Agent& agent : world_.agents()) {
+      Instant& able_at = able_at_[agent.name];
+      if (agent.running && !agent.paused && !agent.link.requests_lost && world_.redis_up()) {
+        able_at = world_.now();
+        ++able;
+      }
+      if (able_at != Instant{} && world_.now() - able_at <= vote_life + kSampled) ++able_lately;
+    }
     Instant& possible_at = quorum_possible_at_.try_emplace(pool, world_.now()).first->second;
     const gate::PoolSetup* any = world_.setup(0, pool);
     test::MemoryRedis::Session session;
     const auto reply = world_.redis().run(session, {"HGETALL", gate::pool_keys(pool).votes});
     const Votes votes = count_votes(reply, world_.redis().time(),
                                     any != nullptr ? any->policy : gate::PoolPolicy{}, vote_life);
-    if (static_cast<int>(able) * 2 > votes.expected && able > 0) possible_at = world_.now();
+    if (able_lately * 2 > votes.expected && able > 0) possible_at = world_.now();
     Instant& anybody_at = anybody_able_at_.try_emplace(pool, world_.now()).first->second;
     if (able > 0) anybody_at = world_.now();
     const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));

@@ -78,6 +78,7 @@ class Referee {
   std::map<std::string, Instant> operators_orphans_until_;  // and some of them were an operator's
   std::map<std::string, Instant> quorum_possible_at_;       // per pool: when a majority was last able to act
   std::map<std::string, Instant> anybody_able_at_;          // and when anybody was
+  std::map<std::string, Instant> able_at_;                  // per agent
 };
 
 }  // namespace sluice::sim

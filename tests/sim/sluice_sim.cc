@@ -2,6 +2,7 @@
 //
 //   sluice_sim --seeds 100 --hours 1        seeds 1 to 100, one virtual hour each
 //   sluice_sim --seed 42 --verbose          that one again, exactly, with every event
+//   sluice_sim --steady 100 --members 10   what a fleet costs when nothing is wrong, a second (docs/scale.md)
 //   sluice_sim --mutant NAME                (built with mutants) with that mistake planted
 
 #include <fmt/format.h>
@@ -21,12 +22,16 @@ struct Options {
   double hours = 1;
   double seconds_max = 0;
   bool verbose = false;
+  int steady = 0;  // agents
+  int members = 10;
+  double interval = 15;
 };
 
 int usage() {
   fmt::print(
       stderr,
-      "usage: sluice_sim [--seeds N | --seed N] [--first N] [--hours H] [--max-seconds S] [--verbose]\n");
+      "usage: sluice_sim [--seeds N | --seed N] [--first N] [--hours H] [--max-seconds S] [--verbose]\n"
+      "       sluice_sim --steady AGENTS [--members N] [--interval S]\n");
   return 2;
 }
 
@@ -48,6 +53,12 @@ bool parse(int argc, char** argv, Options& options) {
       options.first = std::strtoull(value, nullptr, 10);
     } else if (word == "--hours") {
       options.hours = std::strtod(value, nullptr);
+    } else if (word == "--steady") {
+      options.steady = std::atoi(value);
+    } else if (word == "--members") {
+      options.members = std::atoi(value);
+    } else if (word == "--interval") {
+      options.interval = std::strtod(value, nullptr);
     } else if (word == "--max-seconds") {
       options.seconds_max = std::strtod(value, nullptr);
     } else {
@@ -57,12 +68,29 @@ bool parse(int argc, char** argv, Options& options) {
   return true;
 }
 
+int show_cost(const Options& options) {
+  using namespace sluice;
+  const Duration time = 5 * from_seconds(options.interval);
+  const sim::Outcome outcome =
+      sim::run_steadily(options.steady, options.members, from_seconds(options.interval), time);
+  const auto rate = [&](uint64_t count) { return static_cast<double>(count) / to_seconds(time); };
+  const sim::Counts& counts = outcome.counts;
+  fmt::print(
+      "{} agents, {} members, every {} s: {:.1f} probes/s, {:.1f} turns/s, {:.1f} Redis commands/s, {:.0f} "
+      "bytes/s to "
+      "Redis, {:.0f} bytes/s from it\n",
+      options.steady, options.members, options.interval, rate(counts.probes), rate(counts.turns),
+      rate(counts.commands), rate(counts.bytes_in), rate(counts.bytes_out));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace sluice;
   Options options;
   if (!parse(argc, argv, options)) return usage();
+  if (options.steady > 0) return show_cost(options);
   sim::Counts total;
   Duration simulated{};
   uint64_t runs = 0;
