@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "agent/gate/json_text.h"
+#include "core/redis_slot.h"
 
 namespace sluice::gate {
 namespace {
@@ -39,18 +40,6 @@ std::optional<int64_t> as_integer(std::string_view text) {
 
 void append_little_endian(std::string& out, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8 * i)) & 0xff);
-}
-
-// CRC16-CCITT (XMODEM), which Redis Cluster uses.
-uint16_t crc16(std::string_view text) {
-  uint16_t crc = 0;
-  for (const char c : text) {
-    crc = static_cast<uint16_t>(crc ^ (static_cast<unsigned char>(c) << 8));
-    for (int bit = 0; bit < 8; ++bit) {
-      crc = static_cast<uint16_t>((crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1);
-    }
-  }
-  return crc;
 }
 
 }  // namespace
@@ -140,22 +129,12 @@ std::string encode_flag(const FlagPolicy& policy, const FlagContent& content) {
   return out.done();
 }
 
-int cluster_slot(std::string_view key) {
-  // Only what stands in the first pair of braces is hashed, if there is anything in it.
-  const size_t open = key.find('{');
-  if (open != std::string_view::npos) {
-    const size_t close = key.find('}', open + 1);
-    if (close != std::string_view::npos && close > open + 1) key = key.substr(open + 1, close - open - 1);
-  }
-  return crc16(key) % 16384;
-}
-
 Result<void> check_cluster(const PoolPolicy& policy, const std::vector<Member>& members,
                            std::string_view pool_key) {
   for (const Member& member : members) {
     const auto key = render_key(policy.flag.key, policy.pool, member);
     if (key.has_error()) return invalid("flag.key " + key.error().message);
-    if (cluster_slot(*key) == cluster_slot(pool_key)) continue;
+    if (redis_slot(*key) == redis_slot(pool_key)) continue;
     return invalid(
         fmt::format("flag.key gives {:?}, which a Redis Cluster keeps in another slot than the pool's own "
                     "keys, so that both cannot "

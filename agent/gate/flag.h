@@ -37,8 +37,6 @@ struct FlagContent {
 std::string encode_flag(const FlagPolicy& policy, const FlagContent& content);
 std::string pickle(std::string_view value);
 
-// The slot of a key in Redis Cluster: CRC16 of its hash tag, or of all of it.
-int cluster_slot(std::string_view key);
 // On a cluster all keys of a pool must be in one slot: an error that says how to write the template, when
 // they are not.
 Result<void> check_cluster(const PoolPolicy& policy, const std::vector<Member>& members,

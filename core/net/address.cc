@@ -55,6 +55,11 @@ std::string Endpoint::to_string() const {
                        : fmt::format("{}:{}", address.to_string(), port);
 }
 
+std::string HostPort::to_string() const {
+  const bool is_ip6 = host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", is_ip6 ? "[" : "", host, is_ip6 ? "]" : "", port);
+}
+
 Result<HostPort> parse_host_port(std::string_view text, std::optional<uint16_t> default_port) {
   const auto wrong = [&](std::string_view why) {
     return invalid(fmt::format("\"{}\" is not host:port: {}", text.substr(0, 256), why));

@@ -38,6 +38,7 @@ struct Endpoint {
 struct HostPort {
   std::string host;  // without brackets; may be empty (":9808")
   uint16_t port = 0;
+  std::string to_string() const;  // "name:80", "[::1]:80"
   bool operator==(const HostPort&) const = default;
 };
 // "name:80", "1.2.3.4:80", "[::1]:80", ":80". The port is required unless `default_port` is given.

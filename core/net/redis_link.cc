@@ -11,11 +11,14 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 #include <list>
+#include <map>
 #include <utility>
 
 #include "core/file/file.h"
 #include "core/net/address.h"
 #include "core/net/clock.h"
+#include "core/net/redis_route.h"
+#include "core/net/redis_sentinel.h"
 #include "core/net/resolver.h"
 #include "core/net/time_point.h"
 #include "core/net/tls.h"
@@ -30,6 +33,10 @@ constexpr size_t kChunkBytes = 16 << 10;
 constexpr size_t kWaitersMax = 256;
 constexpr Duration kPauseMin = 100ms;
 constexpr Duration kPauseMax = 5s;
+constexpr Duration kAskAgain = 10s;
+constexpr Duration kAskAgainPatience = 300ms;
+constexpr Duration kSlotPause = 50ms;
+constexpr int kRedirectsMax = 100;
 
 bool plausible_host(std::string_view host) {
   if (host.empty() || host.size() > 253) return false;
@@ -49,8 +56,7 @@ std::optional<int> parse_database(std::string_view text) {
 }  // namespace
 
 std::string RedisUrl::instance() const {
-  if (host.find(':') != std::string::npos) return fmt::format("[{}]:{}", host, port);
-  return fmt::format("{}:{}", host, port);
+  return HostPort{host, port}.to_string();
 }
 
 Result<RedisUrl> parse_redis_url(std::string_view text) {
@@ -241,22 +247,39 @@ struct Waiter {
   bool granted = false;
 };
 
+// A server of the link: the one there is, whomever the sentinels name, or one of a cluster.
+struct Server {
+  std::shared_ptr<RedisConnection> connection;
+  Duration pause{};
+  Instant retry_at{};
+  std::string last_error;
+};
+
 }  // namespace
 
 // The link proper. Every call holds it, so that the RedisLink may go away meanwhile.
 struct RedisLink::State {
-  State(Net with, RedisOptions how, uint64_t seed) : net(with), options(std::move(how)), random(seed) {}
+  State(Net with, RedisOptions how, uint64_t seed)
+      : net(with), options(std::move(how)), random(seed), map(seeds(options)) {}
 
   Net net;
   RedisOptions options;
   Random random;
-  std::shared_ptr<RedisConnection> connection;
-  Duration pause{};
-  Instant retry_at{};
-  bool over = false;  // the RedisLink is gone
+  RedisMap map;
+  std::map<std::string, Server> servers;
+  HostPort primary;        // as the sentinels said
+  Instant ask_again_at{};  // them
+  bool over = false;       // the RedisLink is gone
   bool busy = false;
   std::list<Waiter*> waiters;  // in the order they came
   RedisLinkStats stats;
+
+  static std::vector<std::string> seeds(const RedisOptions& options) {
+    std::vector<std::string> out;
+    for (const HostPort& node : options.nodes) out.push_back(node.to_string());
+    if (out.empty()) out.push_back(options.sentinels.empty() ? options.url.instance() : options.master_name);
+    return out;
+  }
 
   void pass_turn() {
     if (waiters.empty()) {
@@ -269,12 +292,24 @@ struct RedisLink::State {
     next->timer.cancel();
   }
 
+  // Where a call goes. A connection that watches keys must see its transaction through.
+  struct Route {
+    std::string server;
+    std::shared_ptr<RedisConnection> connection;
+  };
+
   using Self = std::shared_ptr<State>;
   static asio::awaitable<Result<void>> take_turn(Self self, Instant until);
-  static asio::awaitable<Result<void>> ensure_connected(Self self, Instant until);
-  static asio::awaitable<Result<RedisReplies>> exchange(Self self, std::vector<RedisCommand> commands,
-                                                        Instant until);
-  static asio::awaitable<Result<RedisCommit>> commit(Self self, std::vector<RedisCommand> writes,
+  static asio::awaitable<Result<Route>> ensure_connected(Self self, std::optional<uint16_t> slot,
+                                                         Instant until);
+  static asio::awaitable<NetResult<std::unique_ptr<RedisConnection>>> connect(Self self, std::string server,
+                                                                              Instant until);
+  static asio::awaitable<void> ask_sentinels_again(Self self, Instant until);
+  static asio::awaitable<Result<RedisReplies>> exchange(Self self, Route route,
+                                                        std::vector<RedisCommand> commands, Instant until);
+  static asio::awaitable<Result<bool>> redirected(Self self, Route route, const RedisReplies& replies,
+                                                  int& redirects, Instant until);
+  static asio::awaitable<Result<RedisCommit>> commit(Self self, Route route, std::vector<RedisCommand> writes,
                                                      Instant until);
   static asio::awaitable<Result<RedisReplies>> run(Self self, std::vector<RedisCommand> commands,
                                                    Instant until);
@@ -349,47 +384,120 @@ asio::awaitable<Result<void>> RedisLink::State::take_turn(Self self, Instant unt
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> RedisLink::State::ensure_connected(Self self, Instant until) {
-  if (self->connection != nullptr && self->connection->open()) co_return Result<void>();
-  RedisLinkStats& stats = self->stats;
-  self->connection.reset();
-  stats.connected = false;
-  const Instant now = self->net.clock.now();
-  if (now < self->retry_at) {
-    const Duration left = std::max<Duration>(self->retry_at - now, 1ms);
-    co_return unavailable(fmt::format("{}; next try in {}", stats.last_error, format_human(left)));
+asio::awaitable<NetResult<std::unique_ptr<RedisConnection>>> RedisLink::State::connect(Self self,
+                                                                                       std::string server,
+                                                                                       Instant until) {
+  if (!self->options.sentinels.empty()) {
+    self->ask_again_at = self->net.clock.now() + kAskAgain;
+    co_return co_await connect_to_primary(self->net, self->options, until, &self->primary);
   }
-  auto connected = co_await RedisConnection::connect(self->net, self->options, until);
-  if (self->over) co_return link_is_gone();
-  if (!connected) {
-    ++stats.connect_failures;
-    stats.last_error = fmt::format("Redis at {} is not reachable: {}", self->options.url.instance(),
-                                   connected.error().message);
-    self->pause = std::min(std::max(self->pause * 2, kPauseMin), kPauseMax);
-    self->retry_at = self->net.clock.now() + self->random.between(self->pause / 2, self->pause);
-    co_return unavailable(stats.last_error);
+  RedisOptions how = self->options;
+  if (server != how.url.instance()) {
+    const auto address = parse_host_port(server);
+    if (!address) co_return Fault{FaultKind::kInvalid, address.error().message};
+    how.url.host = address->host;
+    how.url.port = address->port;
   }
-  self->connection = std::move(*connected);
-  ++stats.connects;
-  stats.connected = true;
-  stats.last_error.clear();
-  self->pause = {};
-  self->retry_at = {};
-  co_return Result<void>();
+  co_return co_await RedisConnection::connect(self->net, std::move(how), until);
 }
 
-asio::awaitable<Result<RedisReplies>> RedisLink::State::exchange(Self self,
+// A primary that was cut off from its sentinels does not know that it is none any more.
+asio::awaitable<void> RedisLink::State::ask_sentinels_again(Self self, Instant until) {
+  const Instant now = self->net.clock.now();
+  if (self->options.sentinels.empty() || now < self->ask_again_at) co_return;
+  self->ask_again_at = now + kAskAgain;
+  const auto address =
+      co_await ask_sentinels(self->net, self->options, std::min(until, now + kAskAgainPatience));
+  if (!address) co_return;
+  const bool moved = *address != self->primary;
+  self->primary = *address;
+  if (!moved) co_return;
+  for (auto& [name, server] : self->servers) {
+    if (server.connection != nullptr) server.connection->close();
+  }
+}
+
+asio::awaitable<Result<RedisLink::State::Route>> RedisLink::State::ensure_connected(
+    Self self, std::optional<uint16_t> slot, Instant until) {
+  co_await ask_sentinels_again(self, until);
+  RedisLinkStats& stats = self->stats;
+  for (size_t tries = self->map.size(); tries > 0; --tries) {
+    const std::string name = self->map.server_of(slot);
+    Server& server = self->servers[name];
+    if (server.connection != nullptr && server.connection->open()) co_return Route{name, server.connection};
+    server.connection.reset();
+    stats.connected = false;
+    const Instant now = self->net.clock.now();
+    if (now < server.retry_at) {
+      const Duration left = std::max<Duration>(server.retry_at - now, 1ms);
+      stats.last_error = fmt::format("{}; next try in {}", server.last_error, format_human(left));
+    } else {
+      auto connected = co_await connect(self, name, now + (until - now) / static_cast<int64_t>(tries));
+      if (self->over) co_return link_is_gone();
+      if (connected) {
+        server.connection = std::move(*connected);
+        server.pause = {};
+        server.retry_at = {};
+        self->map.answered(name);
+        ++stats.connects;
+        stats.connected = true;
+        stats.last_error.clear();
+        co_return Route{name, server.connection};
+      }
+      ++stats.connect_failures;
+      stats.last_error = server.last_error =
+          fmt::format("Redis at {} is not reachable: {}", name, connected.error().message);
+      server.pause = std::min(std::max(server.pause * 2, kPauseMin), kPauseMax);
+      server.retry_at = self->net.clock.now() + self->random.between(server.pause / 2, server.pause);
+    }
+    self->map.failed(name);
+  }
+  co_return unavailable(stats.last_error);
+}
+
+asio::awaitable<Result<RedisReplies>> RedisLink::State::exchange(Self self, Route route,
                                                                  std::vector<RedisCommand> commands,
                                                                  Instant until) {
-  const std::shared_ptr<RedisConnection> connection = self->connection;
-  auto replies = co_await connection->pipeline(std::move(commands), until);
+  auto replies = co_await route.connection->pipeline(std::move(commands), until);
   if (replies) co_return std::move(*replies);
   RedisLinkStats& stats = self->stats;
   ++stats.broken;
   stats.connected = false;
-  stats.last_error = fmt::format("Redis at {}: {}", self->options.url.instance(), replies.error().message);
+  stats.last_error = fmt::format("Redis at {}: {}", route.server, replies.error().message);
   if (replies.error().kind == FaultKind::kTimeout) co_return timed_out(stats.last_error);
   co_return unavailable(stats.last_error);
+}
+
+// Whether the call must be made again because of what was answered: at another server, or here in a while.
+asio::awaitable<Result<bool>> RedisLink::State::redirected(Self self, Route route,
+                                                           const RedisReplies& replies, int& redirects,
+                                                           Instant until) {
+  const std::optional<RedisRedirect> redirect = redirect_of(replies);
+  if (!redirect) co_return false;
+  RedisLinkStats& stats = self->stats;
+  using enum RedisRedirect::Kind;
+  if (redirect->kind == kDemoted) {
+    // Its sentinels, or the name's next resolution, know the new one.
+    route.connection->close();
+    stats.connected = false;
+    stats.last_error = fmt::format("Redis at {} takes no writes any more: it is a replica", route.server);
+    co_return unavailable(stats.last_error);
+  }
+  if (++redirects > kRedirectsMax) co_return unavailable("Redis sends us round in circles");
+  if (redirect->kind == kMoved) {
+    ++stats.redirects;
+    std::string server = redirect->node;
+    if (server.starts_with(':')) server.insert(0, route.server.substr(0, route.server.rfind(':')));
+    self->map.moved(redirect->slot, std::move(server));
+    co_return true;
+  }
+  const auto executor = co_await asio::this_coro::executor;
+  const Instant again = self->net.clock.now() + kSlotPause;
+  if (again >= until) co_return unavailable("Redis is moving the keys, or has no primary for them");
+  asio::steady_timer timer(executor, to_steady(again));
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_return true;
 }
 
 asio::awaitable<Result<RedisReplies>> RedisLink::State::run(Self self, std::vector<RedisCommand> commands,
@@ -397,9 +505,16 @@ asio::awaitable<Result<RedisReplies>> RedisLink::State::run(Self self, std::vect
   const auto mine = co_await take_turn(self, until);
   if (!mine) co_return mine.error();
   const Turn<State> turn(self);
-  const auto connected = co_await ensure_connected(self, until);
-  if (!connected) co_return connected.error();
-  co_return co_await exchange(self, std::move(commands), until);
+  const std::optional<uint16_t> slot = slot_of(commands);
+  for (int redirects = 0;;) {
+    const auto route = co_await ensure_connected(self, slot, until);
+    if (!route) co_return route.error();
+    auto replies = co_await exchange(self, *route, commands, until);
+    if (!replies) co_return replies.error();
+    const auto again = co_await redirected(self, *route, *replies, redirects, until);
+    if (!again) co_return again.error();
+    if (!*again) co_return std::move(*replies);
+  }
 }
 
 asio::awaitable<Result<RedisReply>> RedisLink::State::command(Self self, RedisCommand command,
@@ -416,41 +531,60 @@ asio::awaitable<Result<RedisCommit>> RedisLink::State::transact(Self self, Redis
   const auto mine = co_await take_turn(self, until);
   if (!mine) co_return mine.error();
   const Turn<State> turn(self);
-  const auto connected = co_await ensure_connected(self, until);
-  if (!connected) co_return connected.error();
 
   std::vector<RedisCommand> opening;
   RedisCommand watch{"WATCH"};
   watch.insert(watch.end(), transaction.watch.begin(), transaction.watch.end());
   opening.push_back(std::move(watch));
   for (RedisCommand& read : transaction.reads) opening.push_back(std::move(read));
-  auto reads = co_await exchange(self, std::move(opening), until);
-  if (!reads) co_return reads.error();
+  const std::optional<uint16_t> slot = slot_of(opening);
+  RedisReplies reads;
+  Route route;
+  for (int redirects = 0;;) {
+    const auto connected = co_await ensure_connected(self, slot, until);
+    if (!connected) co_return connected.error();
+    route = *connected;
+    auto replies = co_await exchange(self, route, opening, until);
+    if (!replies) co_return replies.error();
+    reads = std::move(*replies);
+    const auto again = co_await redirected(self, route, reads, redirects, until);
+    if (!again) co_return again.error();
+    if (!*again) break;
+  }
   if (self->over) co_return link_is_gone();  // whoever decides may be gone with the link
-  if (reads->front().is_error()) co_return invalid(reads->front().text);
-  reads->erase(reads->begin());
+  if (reads.front().is_error()) co_return invalid(reads.front().text);
+  reads.erase(reads.begin());
 
-  std::vector<RedisCommand> writes = transaction.decide(*reads);
+  std::vector<RedisCommand> writes = transaction.decide(reads);
   if (writes.empty()) {
     std::vector<RedisCommand> closing;
     closing.push_back({"UNWATCH"});
-    const auto closed = co_await exchange(self, std::move(closing), until);
+    const auto closed = co_await exchange(self, route, std::move(closing), until);
     if (!closed) co_return closed.error();
     co_return RedisCommit{};
   }
-  co_return co_await commit(self, std::move(writes), until);
+  co_return co_await commit(self, route, std::move(writes), until);
 }
 
-asio::awaitable<Result<RedisCommit>> RedisLink::State::commit(Self self, std::vector<RedisCommand> writes,
+asio::awaitable<Result<RedisCommit>> RedisLink::State::commit(Self self, Route route,
+                                                              std::vector<RedisCommand> writes,
                                                               Instant until) {
   std::vector<RedisCommand> commands;
   commands.push_back({"MULTI"});
   for (RedisCommand& write : writes) commands.push_back(std::move(write));
   commands.push_back({"EXEC"});
-  auto replies = co_await exchange(self, std::move(commands), until);
+  auto replies = co_await exchange(self, route, std::move(commands), until);
   if (!replies) co_return replies.error();
-  RedisReply& executed = replies->back();
   RedisCommit result;
+  int redirects = 0;
+  const auto again = co_await redirected(self, route, *replies, redirects, until);
+  if (!again) co_return again.error();
+  if (*again) {
+    // The slot has left between the two round trips: nothing was written, and what was read is old.
+    result.outcome = RedisCommit::Outcome::kConflict;
+    co_return result;
+  }
+  RedisReply& executed = replies->back();
   if (executed.is_nil()) {
     result.outcome = RedisCommit::Outcome::kConflict;
     co_return result;
@@ -491,7 +625,9 @@ RedisLinkStats RedisLink::stats() const {
 }
 
 void RedisLink::disconnect() {
-  if (state_->connection != nullptr) state_->connection->close();
+  for (auto& [name, server] : state_->servers) {
+    if (server.connection != nullptr) server.connection->close();
+  }
 }
 
 namespace {
@@ -509,7 +645,13 @@ RedisSubscription::RedisSubscription(Net net, std::shared_ptr<RedisConnection> c
 
 asio::awaitable<NetResult<std::unique_ptr<RedisSubscription>>> RedisSubscription::open(
     Net net, RedisOptions options, std::vector<std::string> channels, Instant until) {
-  auto connection = co_await RedisConnection::connect(net, std::move(options), until);
+  if (!options.nodes.empty()) {
+    options.url.host = options.nodes.front().host;
+    options.url.port = options.nodes.front().port;
+  }
+  auto connection = options.sentinels.empty()
+                        ? co_await RedisConnection::connect(net, std::move(options), until)
+                        : co_await connect_to_primary(net, std::move(options), until);
   if (!connection) co_return connection.error();
   RedisCommand subscribe{"SUBSCRIBE"};
   const size_t wanted = channels.size();

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/net/address.h"
 #include "core/net/deadline.h"
 #include "core/net/net.h"
 #include "core/net/redis_codec.h"
@@ -48,10 +49,18 @@ struct RedisUrl {
 Result<RedisUrl> parse_redis_url(std::string_view text);
 
 struct RedisOptions {
-  RedisUrl url;
+  RedisUrl url;               // with sentinels or nodes only its credentials, database and tls count
   std::string password_file;  // re-read for every connection; wins over the URL's password
   TlsConfig tls;
   RedisLimits limits;
+
+  // Sentinel: whom to ask for the primary of that name, before every connection.
+  std::vector<HostPort> sentinels;
+  std::string master_name;
+  std::string sentinel_user, sentinel_password, sentinel_password_file;
+
+  // Cluster: where to begin. A server of a cluster that is named by the URL does as well.
+  std::vector<HostPort> nodes;
 };
 
 // What was sent and could be read; one reply per command. An error *reply* is a reply, not a fault.
@@ -123,6 +132,7 @@ struct RedisLinkStats {
   uint64_t connects = 0;  // connections made
   uint64_t connect_failures = 0;
   uint64_t broken = 0;           // connections lost while in use
+  uint64_t redirects = 0;        // calls that a cluster sent to another of its servers
   uint64_t refused_waiters = 0;  // callers turned away because too many were waiting
   std::string last_error;        // empty when connected
 };
@@ -131,6 +141,11 @@ struct RedisLinkStats {
 // call tries to make one, unless the last try has only just failed: then it fails at once with what went
 // wrong, and the next try may come after a pause that doubles from 100 ms to 5 s, with jitter. So a Redis
 // that is away costs its users nothing, and one that comes back is found at the first use after the pause.
+//
+// With sentinels the connection is to whom they name; a server that turns out to be no primary any more is
+// left, and every ten seconds they are asked whether it still is the one. In a cluster there is a connection
+// for each server in use, and a call goes to the one that has the slot of its first key: all keys of a call
+// must be in one slot.
 class RedisLink final : public RedisTransport {
  public:
   // What `net` names must outlive all calls. `seed` is for the jitter.

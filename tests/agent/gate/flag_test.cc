@@ -87,15 +87,6 @@ TEST(FlagTest, a_pickled_flag_is_an_int_or_a_string_to_python) {
   EXPECT_EQ(pickle(""), "\x80\x02X\x00\x00\x00\x00."s);
 }
 
-// Known slots: the documentation's example 123456789, and keys that Redis's own CLUSTER KEYSLOT was asked
-// for.
-TEST(FlagTest, knows_the_slots_of_redis_cluster) {
-  EXPECT_EQ(cluster_slot("123456789"), 0x31c3 % 16384);
-  EXPECT_EQ(cluster_slot("foo"), 12182);
-  EXPECT_EQ(cluster_slot("{foo}bar"), 12182);
-  EXPECT_NE(cluster_slot("{}foo"), cluster_slot("foo"));
-}
-
 TEST(FlagTest, on_a_cluster_a_plain_key_is_refused_with_advice) {
   PoolPolicy policy;
   policy.pool = "auth";
