@@ -93,7 +93,7 @@ void Pipeline::State::ingest(Alert alert, Effects& effects) {
   const auto found = alerts.find(fingerprint);
   if (found == alerts.end()) {
     // Nobody was told of it, so its end is no news.
-    if (resolved) return;
+    if (resolved && !told_elsewhere.contains(fingerprint)) return;
     if (alerts.size() >= options.alerts_max) {
       ++counters.alerts_refused_total;
       return;
@@ -203,6 +203,11 @@ void Pipeline::State::add_conversation(Group& group, std::shared_ptr<const Integ
   conversation->id = next_conversation_id++;
   conversation->to = std::move(to);
   conversation->group = &group;
+  if (const auto told = remembered.find(slot(group.receiver, group.key) + '\n' + conversation->to->name());
+      told != remembered.end()) {
+    conversation->log = std::move(told->second);
+    remembered.erase(told);
+  }
   conversations.emplace(conversation->id, conversation.get());
   group.conversations.push_back(std::move(conversation));
 }
@@ -466,8 +471,25 @@ Result<std::string> Pipeline::expire_silence(Timestamp now, std::string_view id,
   return change->id;
 }
 
+Effects Pipeline::set_telling(Timestamp now, bool telling) {
+  state_->telling = telling;
+  return step(now);
+}
+
+bool Pipeline::telling() const {
+  return state_->telling;
+}
+
+Effects Pipeline::learn(Timestamp now, std::string_view records) {
+  Effects effects;
+  state_->advance(now);
+  state_->learn(records, effects);
+  return effects;
+}
+
 std::optional<Timestamp> Pipeline::next_wake() const {
-  std::optional<Timestamp> wake = state_->outbox.next_wake();
+  std::optional<Timestamp> wake;
+  if (state_->telling) wake = state_->outbox.next_wake();
   const auto earlier = [&](std::optional<Timestamp> at) {
     if (at && (!wake || *at < *wake)) wake = at;
   };
@@ -486,6 +508,7 @@ std::string Pipeline::snapshot(Timestamp now) const {
 Result<size_t> Pipeline::restore(Timestamp now, std::string_view text) {
   // Into a fresh state, so that damage found half-way leaves this one untouched.
   auto fresh = std::make_unique<State>(state_->config, state_->options);
+  fresh->telling = state_->telling;
   fresh->advance(now);
   auto records = fresh->restore(text);
   if (!records) return records.error();

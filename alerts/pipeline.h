@@ -143,6 +143,15 @@ class Pipeline {
   // Ends a silence now. An error when there is none with that id, or it has ended.
   Result<std::string> expire_silence(Timestamp now, std::string_view id, Effects& effects);
 
+  // --- other agents that could tell the same people ---
+  // While it may not tell, nothing leaves, but everything else goes on: what is due waits in the outbox.
+  Effects set_telling(Timestamp now, bool telling);
+  bool telling() const;
+  // What others told, and their silences: lines of their journals (shared.h). For one that does not tell
+  // their word counts, with what it told itself since it last learned; of two versions of a silence the later
+  // one does. Records that make no sense are left out.
+  Effects learn(Timestamp now, std::string_view records);
+
   // --- next wake-up ---
   // When step() has something to do; empty while nothing is due by itself.
   std::optional<Timestamp> next_wake() const;

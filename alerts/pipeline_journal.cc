@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "alerts/pipeline_state.h"
@@ -26,20 +27,9 @@ using ConversationKey = std::tuple<std::string, std::string, std::string>;
 struct Saved {
   std::map<Fingerprint, Alert> alerts;
   std::map<ConversationKey, SavedConversation> conversations;
+  std::set<ConversationKey> gone;  // of them
   std::map<std::string, Silence> silences;
 };
-
-Alert read_alert(RecordReader& in) {
-  Alert alert;
-  alert.labels = in.labels();
-  alert.annotations = in.labels();
-  alert.starts_at = in.time();
-  alert.ends_at = in.time();
-  alert.updated_at = in.time();
-  alert.generator_url = in.text();
-  alert.timeout = in.integer() != 0;
-  return alert;
-}
 
 SavedConversation read_conversation(RecordReader& in) {
   SavedConversation saved;
@@ -83,7 +73,7 @@ bool apply(std::string_view record, Saved& saved) {
     case 'V':
       return in.integer() == kVersion;
     case 'A': {
-      Alert alert = read_alert(in);
+      Alert alert = in.alert();
       if (in.ok()) saved.alerts.insert_or_assign(alert.fingerprint(), std::move(alert));
       break;
     }
@@ -96,6 +86,7 @@ bool apply(std::string_view record, Saved& saved) {
       ConversationKey key{std::move(receiver), std::move(group), in.text()};
       if (in.kind() == 'c') {
         saved.conversations.erase(key);
+        saved.gone.insert(std::move(key));
       } else {
         saved.conversations.insert_or_assign(std::move(key), read_conversation(in));
       }
@@ -120,15 +111,7 @@ bool apply(std::string_view record, Saved& saved) {
 }  // namespace
 
 void Pipeline::State::journal_alert(const Alert& alert, std::string& out) const {
-  RecordWriter('A')
-      .labels(alert.labels)
-      .labels(alert.annotations)
-      .time(alert.starts_at)
-      .time(alert.ends_at)
-      .time(alert.updated_at)
-      .text(alert.generator_url)
-      .integer(alert.timeout ? 1 : 0)
-      .append_to(out);
+  RecordWriter('A').alert(alert).append_to(out);
 }
 
 void Pipeline::State::journal_conversation(const Conversation& conversation, std::string& out) const {
@@ -182,6 +165,68 @@ std::string Pipeline::State::snapshot() const {
   }
   for (const auto& [id, silence] : silences.all()) save(silence, out);
   return out;
+}
+
+// The word of others about a conversation. Ours counts, too, when we have told something ourselves since we
+// last heard: then what either has told is open.
+void Pipeline::State::take_log(Conversation& conversation, LogEntry theirs, Effects& effects) {
+  if (conversation.phase == Conversation::Phase::kInFlight) return;
+  LogEntry& log = conversation.log;
+  bool ours_is_later = false;
+  if (std::exchange(conversation.told_here, false)) {
+    const auto last = [](const LogEntry& entry) { return std::max(entry.told_at, entry.refused_at); };
+    const FingerprintSet open =
+        united(without(log.open, theirs.resolved), without(theirs.open, log.resolved));
+    ours_is_later = last(theirs) < last(log);
+    if (ours_is_later) theirs = log;
+    theirs.open = open;
+  }
+  if (log == theirs && !ours_is_later) return;
+  log = std::move(theirs);
+  save(conversation, effects, false);
+  if (conversation.phase != Conversation::Phase::kWaiting) return;
+  const auto reason =
+      reason_to_notify(log, visible(conversation, look(*conversation.group)), rules(conversation), now);
+  if (reason) return;
+  outbox.remove(conversation.endpoint, conversation.id);
+  cancel(conversation, effects);
+}
+
+void Pipeline::State::learn(std::string_view text, Effects& effects) {
+  const auto records = split_records(text);
+  if (!records) return;
+  Saved saved;
+  for (const std::string_view record : *records) (void)apply(record, saved);
+  for (auto& [id, silence] : saved.silences) {
+    const Silence* known = silences.find(id);
+    if (known != nullptr && known->updated_at >= silence.updated_at) continue;
+    save(silence, effects.journal);
+    silences.restore(std::move(silence));
+  }
+  advance(now);
+  for (const ConversationKey& key : saved.gone) saved.conversations.try_emplace(key);
+  for (auto& [key, told] : saved.conversations) {
+    const auto& [receiver, group_key_text, integration] = key;
+    for (const FingerprintSet* set : {&told.log.open, &told.log.owed}) {
+      if (told_elsewhere.size() < options.alerts_max) told_elsewhere.insert(set->begin(), set->end());
+    }
+    const std::string place = slot(receiver, group_key_text);
+    const auto group = groups.find(place);
+    Conversation* talk = nullptr;
+    if (group != groups.end()) {
+      for (const auto& conversation : group->second->conversations) {
+        if (conversation->to->name() == integration) talk = conversation.get();
+      }
+    }
+    if (talk != nullptr) {
+      take_log(*talk, std::move(told.log), effects);
+      settle(*group->second, effects);
+    } else if (told.log.blank()) {
+      remembered.erase(place + '\n' + integration);
+    } else if (remembered.size() < options.groups_max) {
+      remembered[place + '\n' + integration] = std::move(told.log);
+    }
+  }
 }
 
 Result<size_t> Pipeline::State::restore(std::string_view text) {

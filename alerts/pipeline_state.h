@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "alerts/inhibit.h"
@@ -55,6 +56,7 @@ struct Conversation {
   bool reconsider = false;               // a flush came while in flight
   Visible message;                       // in flight
   FingerprintSet withdrawn;              // while in flight: withdraw_resolved()
+  bool told_here = false;                // by this agent, since it last learned what others told
   Timestamp sent_at{};
 };
 
@@ -114,6 +116,10 @@ struct Pipeline::State {
   std::unordered_map<DeliveryId, InFlight> in_flight;
   uint64_t next_group_id = 1, next_conversation_id = 1, next_delivery_id = 1;
   Timestamp now{};  // of the last event
+  // Other agents: whether this one tells, and what those told that has no conversation here yet.
+  bool telling = true;
+  std::unordered_map<std::string, LogEntry> remembered;  // by slot() and integration
+  std::unordered_set<Fingerprint> told_elsewhere;
   PipelineStats counters;
 
   // --- time (pipeline.cc) ---
@@ -163,6 +169,8 @@ struct Pipeline::State {
   static void save(const Silence& silence, std::string& out);
   std::string snapshot() const;
   Result<size_t> restore(std::string_view text);
+  void learn(std::string_view text, Effects& effects);
+  void take_log(Conversation& conversation, LogEntry theirs, Effects& effects);
   void restore_conversation(const std::string& receiver, const std::string& key,
                             const std::string& integration, const std::string& route_key,
                             const Labels& labels, LogEntry log);

@@ -171,6 +171,7 @@ std::optional<Notification> Pipeline::State::compose(Conversation& conversation,
 }
 
 void Pipeline::State::dispatch(Effects& effects) {
+  if (!telling) return;
   while (auto turn = outbox.next(now)) {
     Delivery delivery;
     InFlight flight{turn->endpoint, {}};
@@ -204,6 +205,7 @@ void Pipeline::State::on_delivered(Conversation& conversation, Effects& effects)
   conversation.phase = Conversation::Phase::kIdle;
   conversation.attempts = 0;
   conversation.alone = false;
+  conversation.told_here = true;
   if (record_delivered(conversation.log, conversation.message, rules(conversation), conversation.sent_at)) {
     save(conversation, effects, false);
   }
@@ -213,6 +215,7 @@ void Pipeline::State::on_delivered(Conversation& conversation, Effects& effects)
 
 void Pipeline::State::on_retry(Conversation& conversation, const DeliveryOutcome& outcome, Effects& effects) {
   conversation.reconsider = false;  // the message is composed anew anyway
+  conversation.told_here = conversation.told_here || outcome.maybe_delivered;
   const bool changed = outcome.maybe_delivered
                            ? record_uncertain(conversation.log, conversation.message, rules(conversation))
                            : put_back(conversation.log, conversation.withdrawn);

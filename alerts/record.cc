@@ -67,8 +67,22 @@ RecordWriter& RecordWriter::fingerprints(const std::vector<uint64_t>& value) {
   return *this;
 }
 
+RecordWriter& RecordWriter::alert(const Alert& value) {
+  return labels(value.labels)
+      .labels(value.annotations)
+      .time(value.starts_at)
+      .time(value.ends_at)
+      .time(value.updated_at)
+      .text(value.generator_url)
+      .integer(value.timeout ? 1 : 0);
+}
+
 void RecordWriter::append_to(std::string& out) const {
-  fmt::format_to(std::back_inserter(out), "{:016x} {}\n", stable_hash(text_), text_);
+  out += to_line(text_);
+}
+
+std::string to_line(std::string_view record) {
+  return fmt::format("{:016x} {}\n", stable_hash(record), record);
 }
 
 RecordReader::RecordReader(std::string_view record) {
@@ -155,6 +169,18 @@ std::vector<uint64_t> RecordReader::fingerprints() {
   std::vector<uint64_t> out;
   for (size_t i = 0; i < n && ok_; ++i) out.push_back(bits());
   return out;
+}
+
+Alert RecordReader::alert() {
+  Alert alert;
+  alert.labels = labels();
+  alert.annotations = labels();
+  alert.starts_at = time();
+  alert.ends_at = time();
+  alert.updated_at = time();
+  alert.generator_url = text();
+  alert.timeout = integer() != 0;
+  return alert;
 }
 
 Result<std::vector<std::string_view>> split_records(std::string_view text) {

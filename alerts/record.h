@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/alert.h"
 #include "core/labels.h"
 #include "core/result.h"
 #include "core/time.h"
@@ -28,6 +29,7 @@ class RecordWriter {
   RecordWriter& time(Timestamp value) { return integer(to_unix_ms(value)); }
   RecordWriter& labels(const Labels& value);
   RecordWriter& fingerprints(const std::vector<uint64_t>& value);
+  RecordWriter& alert(const Alert& value);
   // Checksum, record, newline.
   void append_to(std::string& out) const;
 
@@ -48,6 +50,7 @@ class RecordReader {
   Timestamp time();  // within the years 1 to 9999
   Labels labels();
   std::vector<uint64_t> fingerprints();
+  Alert alert();
   size_t count(size_t max);  // an integer in 0..max
   // Everything so far was well-formed.
   bool ok() const { return ok_; }
@@ -61,6 +64,8 @@ class RecordReader {
   bool ok_ = true;
 };
 
+// A record as a line of a file: checksum, record, newline.
+std::string to_line(std::string_view record);
 // The records of a file, in order, without checksums. The views point into `text`.
 Result<std::vector<std::string_view>> split_records(std::string_view text);
 

@@ -20,6 +20,7 @@ struct ProbeContext {
   Instant scheduled;     // when the probe was due; its duration is counted from here
   Instant deadline;      // the whole probe ends by then, whatever the peer does
   bool explain = false;  // gather findings: `sluice probe` and /probe?debug=true
+  bool deep = true;      // also what is costly and the same from everywhere: a server's statistics
 };
 
 // One line of the explanation: what was done or asserted, and how it went.

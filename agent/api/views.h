@@ -23,6 +23,7 @@ struct TargetView {
   std::string detail;  // one sentence, when it failed
   Duration last_duration{};
   Timestamp last_run{};  // the epoch before the first
+  bool assigned = true;  // else other agents of the fleet probe it
 
   bool probed() const { return last_run != Timestamp{}; }
 };

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "agent/gate/assign.h"
 #include "core/file/file.h"
 
 namespace sluice::app {
@@ -63,6 +64,9 @@ int App::run() {
   spawn(edge_, rule_loop_->run(), "rule loop");
   spawn(edge_, notify_loop_->run(), "notify loop");
   spawn(edge_, gate_loop_->run(), "gate loop");
+  spawn(edge_, gate_loop_->listen(), "gate events");
+  spawn(edge_, fleet_loop_->run(), "fleet loop");
+  spawn(edge_, fleet_loop_->keep_role(), "notifier role");
   spawn(edge_, keep_house(), "housekeeping");
   spawn(edge_, handle_signals(), "signals");
   // Until a signal ends it.
@@ -96,11 +100,16 @@ void App::start(std::shared_ptr<const config::Config> config) {
   forward_loop_ = std::make_unique<ForwardLoop>(edge_);
   rule_loop_ = std::make_unique<RuleLoop>(
       edge_, store_, [this](std::vector<Alert> alerts) { take_alerts(std::move(alerts)); });
+  fleet_loop_ = std::make_unique<FleetLoop>(edge_, *notify_loop_, config->agent.name);
   probe_loop_ = std::make_unique<ProbeLoop>(
       edge_, store_, page_,
       [this](const std::string& pool, const std::string& target, bool good, std::string_view reason) {
         return gate_loop_->observe(pool, target, good, reason);
       });
+  probe_loop_->set_assign(
+      [this](const config::Job& job, const config::Target& target) { return share_of(job, target); });
+  gate_loop_->set_on_assigned([this] { probe_loop_->configure(*config_); });
+  fleet_loop_->set_on_members([this] { probe_loop_->configure(*config_); });
   notify_loop_->restore();
   adopt(std::move(config));
   restore_rule_state();
@@ -114,6 +123,7 @@ void App::start(std::shared_ptr<const config::Config> config) {
 void App::adopt(std::shared_ptr<const config::Config> config) {
   config_ = std::move(config);
   gate_loop_->configure(*config_);
+  fleet_loop_->configure(*config_);
   notify_loop_->configure(*config_);
   forward_loop_->configure(*config_);
   rule_loop_->configure(*config_);
@@ -122,7 +132,30 @@ void App::adopt(std::shared_ptr<const config::Config> config) {
 
 void App::take_alerts(std::vector<Alert> alerts) {
   forward_loop_->take_alerts(alerts);
-  notify_loop_->take_alerts(std::move(alerts));
+  fleet_loop_->take_alerts(std::move(alerts));
+}
+
+// Members of a pool are shared out among those that vote on it, all else among those that are here.
+ProbeLoop::Share App::share_of(const config::Job& job, const config::Target& target) const {
+  const std::string& self = config_->agent.name;
+  const std::vector<std::string>& members = fleet_loop_->members();
+  const size_t vantages =
+      gate::vantages_within(job.vantages, members.size(), job.interval, job.max_probes_per_second);
+  ProbeLoop::Share share;
+  share.deep = gate::is_chosen(self, target.address, members, 1);
+  if (job.upstream) {
+    const std::string& pool = job.upstream->pool;
+    const gate::Gate& gate = gate_loop_->gate();
+    share.probe = gate.probes(pool, target.address);
+    share.phase_shift = gate_loop_->phase_shift(pool, target.address) / Duration(100ms) * Duration(100ms);
+    share.fast_interval = gate.interval(pool, job.health.fast_interval);
+  } else {
+    share.probe = gate::is_chosen(self, target.address, members, vantages);
+    share.phase_shift = gate::fleet_phase(self, target.address, members, vantages, job.interval);
+    share.fast_interval =
+        gate::interval_within(job.health.fast_interval, vantages, job.max_probes_per_second);
+  }
+  return share;
 }
 
 bool App::listen() {
@@ -192,6 +225,7 @@ asio::awaitable<void> App::shut_down() {
   rule_loop_->stop();
   gate_loop_->stop(deadline);
   notify_loop_->stop(deadline);
+  fleet_loop_->stop(deadline);
   forward_loop_->stop();
   server_->stop(edge_.clock.now() + 1s);
   co_await write_rule_state();

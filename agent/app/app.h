@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/app/edge.h"
+#include "agent/app/fleet_loop.h"
 #include "agent/app/forward_loop.h"
 #include "agent/app/gate_loop.h"
 #include "agent/app/notify_loop.h"
@@ -48,6 +49,7 @@ class App {
   boost::asio::awaitable<void> write_rule_state();
   void restore_rule_state();
   void adopt(std::shared_ptr<const config::Config> config);
+  ProbeLoop::Share share_of(const config::Job& job, const config::Target& target) const;
   void take_alerts(std::vector<Alert> alerts);
 
   boost::asio::awaitable<HttpResponse> answer(HttpRequest request);
@@ -85,6 +87,7 @@ class App {
   uint64_t rule_changes_written_ = 0;
   bool rule_state_failing_ = false;
 
+  std::unique_ptr<FleetLoop> fleet_loop_;
   std::unique_ptr<GateLoop> gate_loop_;
   std::unique_ptr<ProbeLoop> probe_loop_;
   std::unique_ptr<RuleLoop> rule_loop_;

@@ -54,6 +54,7 @@ void App::add_config_metrics(FamilyList& out) const {
 void App::add_probe_metrics(FamilyList& out) const {
   const schedule::ScheduleStats& stats = probe_loop_->stats();
   out.add(kScheduleTargets, static_cast<double>(stats.targets));
+  out.add(kUnassigned, static_cast<double>(probe_loop_->unassigned()));
   out.add(kScheduleInFlight, static_cast<double>(stats.in_flight));
   out.add(kProbeMissed, static_cast<double>(stats.missed));
   out.add(kProbeLate, static_cast<double>(stats.late));
@@ -198,6 +199,12 @@ void App::add_gate_metrics(FamilyList& out) const {
     out.add(kGateConflicts, static_cast<double>(gate.counters(view->pool)->conflicts),
             {{"pool", view->pool}});
   }
+  for (const gate::PoolView& view : views) {
+    for (const gate::SickAgent& sick : view.sick)
+      out.add(kAgentSick, 1, {{"pool", view.pool}, {"agent", sick.agent}});
+  }
+  out.add(kFleetAgents, static_cast<double>(fleet_loop_->members().size()));
+  out.add(kNotifierRole, 1, {{"role", std::string(to_string(fleet_loop_->role()))}});
   if (gate_loop_->has_redis()) out.add(kRedisUp, gate_loop_->redis_connected() ? 1 : 0);
 }
 

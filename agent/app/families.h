@@ -124,6 +124,16 @@ inline constexpr MetricFamily kPoolDisabled{"sluice_pool_disabled", kGauge,
                                             "Members of the pool that are disabled."};
 inline constexpr MetricFamily kPoolFrozen{"sluice_pool_frozen", kGauge,
                                           "1 while nothing new is disabled in the pool, by why."};
+inline constexpr MetricFamily kAgentSick{
+    "sluice_agent_sick", kGauge,
+    "1 for an agent whose votes on the pool do not count: it fails what the others pass."};
+inline constexpr MetricFamily kFleetAgents{"sluice_fleet_agents", kGauge,
+                                           "Agents that share the Redis and live, this one included."};
+inline constexpr MetricFamily kNotifierRole{
+    "sluice_notifier_role", kGauge,
+    "1 for what this agent is: holder (it tells), standby (another does), alone (Redis is away: it tells)."};
+inline constexpr MetricFamily kUnassigned{"sluice_probe_targets_unassigned", kGauge,
+                                          "Targets that other agents of the fleet probe."};
 inline constexpr MetricFamily kRedisUp{"sluice_redis_connected", kGauge,
                                        "Whether the shared Redis answered the last command."};
 inline constexpr MetricFamily kRedisErrors{"sluice_redis_errors_total", kCounter,

@@ -1,7 +1,9 @@
 #include "agent/app/gate_loop.h"
 
-#include <charconv>
+#include <fmt/format.h>
 
+#include "agent/app/shared_redis.h"
+#include "agent/gate/json_text.h"
 #include "core/random.h"
 
 namespace sluice::app {
@@ -11,9 +13,13 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr size_t kLocalLogMax = 1000;
+constexpr Duration kListenPauseMin = 500ms;
+constexpr Duration kListenPauseMax = 5s;
 
 bool carries_the_flags(const config::Config& config, const config::Job& job, const config::Target& target) {
   if (!config.redis || config.module_of(job).prober != "redis") return false;
+  // Which of them it is changes with every fail-over.
+  if (config.redis->url.empty()) return true;
   const Result<net::RedisUrl> url = net::parse_redis_url(config.redis->url);
   return url.has_value() && url->instance() == target.instance;
 }
@@ -25,6 +31,7 @@ std::vector<gate::PoolSetup> setups_of(const config::Config& config) {
     gate::PoolSetup setup;
     setup.policy = *job.upstream;
     setup.health = job.health;
+    setup.timeout = job.timeout;
     for (const config::Target& target : job.targets) {
       setup.members.push_back({target.address, target.instance, carries_the_flags(config, job, target)});
     }
@@ -32,28 +39,6 @@ std::vector<gate::PoolSetup> setups_of(const config::Config& config) {
     setups.push_back(std::move(setup));
   }
   return setups;
-}
-
-std::optional<int64_t> number(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-// The answer of TIME: seconds and microseconds.
-std::optional<Timestamp> time_of(const net::RedisReply& reply) {
-  if (reply.elements.size() != 2) return std::nullopt;
-  const auto seconds = number(reply.elements[0].text), micros = number(reply.elements[1].text);
-  if (!seconds || !micros) return std::nullopt;
-  return from_unix_ms(*seconds * 1000 + *micros / 1000);
-}
-
-std::vector<std::pair<std::string, std::string>> hash_of(const net::RedisReply& reply) {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (size_t i = 0; i + 1 < reply.elements.size(); i += 2)
-    pairs.emplace_back(reply.elements[i].text, reply.elements[i + 1].text);
-  return pairs;
 }
 
 // The last replies of the read plan: how many doubtful flags exist (if it asked), TIME, the record, votes,
@@ -64,22 +49,24 @@ std::optional<gate::Reading> reading_of(const net::RedisReplies& replies, bool f
   for (int i = 0; i < 4; ++i) {
     if (last[i].is_error()) return std::nullopt;
   }
-  const auto time = time_of(last[0]);
+  const auto time = redis_time(last[0]);
   if (!time) return std::nullopt;
   gate::Reading reading;
   reading.time = *time;
   if (!last[1].is_nil()) reading.record = last[1].text;
-  reading.votes = hash_of(last[2]);
-  reading.overrides = hash_of(last[3]);
+  reading.votes = redis_hash(last[2]);
+  reading.overrides = redis_hash(last[3]);
   if (flags_counted && !last[-1].is_error()) reading.flags_out = last[-1].integer;
   return reading;
 }
 
-std::string error_in(const net::RedisReplies& replies) {
-  for (const net::RedisReply& reply : replies) {
-    if (reply.is_error()) return reply.text;
-  }
-  return "";
+// A cluster runs a transaction only when all of its keys are in one slot.
+std::string advice(const std::string& pool, const std::string& error) {
+  if (!error.starts_with("CROSSSLOT")) return error;
+  return fmt::format(
+      "in a Redis Cluster the keys of a pool must share a hash tag: write the flag's key with the pool in "
+      "doubled braces, as in key: \"{{{{{}}}}}:disabled:{{target}}\" (it said: {})",
+      pool, error);
 }
 
 // What the link's transaction adds by itself.
@@ -100,26 +87,25 @@ GateLoop::GateLoop(Edge& edge, Instruments& instruments, std::string agent, std:
       instruments_(instruments),
       gate_(agent, std::move(zone)),
       agent_(std::move(agent)),
-      wakeup_(edge) {}
+      random_(stable_hash(agent_)),
+      wakeup_(edge),
+      listen_again_(edge) {}
 
 void GateLoop::configure(const config::Config& config) {
   if (config.redis != redis_) {
     redis_ = config.redis;
     link_.reset();
+    clocks_.clear();
     redis_said_ = false;
     if (redis_) {
-      net::RedisOptions options;
-      // The loader has checked the URL.
-      options.url = net::parse_redis_url(redis_->url).value();
-      if (!redis_->username.empty()) options.url.user = redis_->username;
-      if (!redis_->password.empty()) options.url.password = redis_->password;
-      options.password_file = redis_->password_file;
-      options.tls = redis_->tls;
-      link_ = std::make_unique<net::RedisLink>(edge_.net, options, stable_hash(agent_));
+      link_ = std::make_unique<net::RedisLink>(edge_.net, redis_options(*redis_), stable_hash(agent_));
     }
   }
   gate_.configure(edge_.clock.now(), setups_of(config));
+  // What is listened to may be another Redis's, or other channels.
+  if (subscription_ != nullptr) subscription_->close();
   wakeup_.notify();
+  listen_again_.notify();
 }
 
 gate::Attention GateLoop::observe(const std::string& pool, const std::string& target, bool good,
@@ -129,9 +115,15 @@ gate::Attention GateLoop::observe(const std::string& pool, const std::string& ta
   return seen.attention;
 }
 
-Timestamp GateLoop::shared_now() const {
-  return link_ != nullptr && shared_clock_.known() ? shared_clock_.at(edge_.clock.now())
-                                                   : edge_.clock.unix_now();
+Timestamp GateLoop::shared_now(std::string_view pool) const {
+  const auto clock = clocks_.find(pool);
+  return link_ != nullptr && clock != clocks_.end() ? clock->second.at(edge_.clock.now())
+                                                    : edge_.clock.unix_now();
+}
+
+Duration GateLoop::phase_shift(std::string_view pool, std::string_view target) const {
+  if (link_ == nullptr || !clocks_.contains(pool)) return Duration::zero();
+  return gate_.phase_shift(pool, target, edge_.clock.now(), shared_now(pool));
 }
 
 asio::awaitable<void> GateLoop::run() {
@@ -142,15 +134,70 @@ asio::awaitable<void> GateLoop::run() {
       if (gate_.next_turn(pool) <= now) co_await turn(pool);
       next = std::min(next, gate_.next_turn(pool));
     }
+    if (const uint64_t seen = gate_.assignments(); std::exchange(assignments_seen_, seen) != seen)
+      on_assigned_();
     if (!stopping_) co_await wakeup_.wait_until(next);
   }
   co_await leave(stop_deadline_);
 }
 
+// Every commit and every word of an operator is published on its pool's channel: the others look at once
+// instead of at their next turn.
+asio::awaitable<void> GateLoop::listen() {
+  Duration pause{};
+  while (!stopping_) {
+    const std::vector<std::string> pools = gate_.pools();
+    if (link_ == nullptr || pools.empty()) {
+      co_await listen_again_.wait_until(Instant::max());
+      continue;
+    }
+    std::map<std::string, std::string, std::less<>> pool_of;
+    std::vector<std::string> channels;
+    for (const std::string& pool : pools) {
+      channels.push_back(gate::pool_keys(pool, redis_->prefix).channel);
+      pool_of.emplace(channels.back(), pool);
+    }
+    auto opened = co_await net::RedisSubscription::open(edge_.net, redis_options(*redis_),
+                                                        std::move(channels), command_deadline());
+    if (opened) {
+      subscription_ = std::move(*opened);
+      pause = {};
+      for (const std::string& pool : pools) look_soon(pool);
+      co_await hear(pool_of);
+      subscription_.reset();
+    }
+    pause = std::clamp(pause * 2, kListenPauseMin, kListenPauseMax);
+    if (!stopping_) co_await listen_again_.wait_until(edge_.clock.now() + pause);
+  }
+}
+
+// Until the subscription ends.
+asio::awaitable<void> GateLoop::hear(std::map<std::string, std::string, std::less<>> pool_of) {
+  for (;;) {
+    const auto message = co_await subscription_->next();
+    if (!message) co_return;
+    const auto pool = pool_of.find(message->channel);
+    const bool own = message->payload.find("\"by\":" + gate::json_quote(agent_)) != std::string::npos;
+    if (pool != pool_of.end() && !own) look_soon(pool->second);
+  }
+}
+
+// Spread a little, so that a large fleet does not come all at once.
+void GateLoop::look_soon(const std::string& pool) {
+  const gate::PoolView* view = gate_.view(pool);
+  const Duration spread =
+      view == nullptr ? Duration::zero() : std::min<Duration>(view->live_agents * 1ms, 1s);
+  gate_.look_again(pool,
+                   edge_.clock.now() + (spread > Duration::zero() ? random_.between(0s, spread) : spread));
+  wakeup_.notify();
+}
+
 void GateLoop::stop(Instant deadline) {
   stopping_ = true;
   stop_deadline_ = deadline;
+  if (subscription_ != nullptr) subscription_->close();
   wakeup_.notify();
+  listen_again_.notify();
 }
 
 asio::awaitable<void> GateLoop::turn(std::string pool) {
@@ -170,20 +217,22 @@ void GateLoop::turn_alone(const std::string& pool) {
   gate_.committed(pool, effects);
 }
 
-asio::awaitable<bool> GateLoop::learn_time(Instant until) {
+asio::awaitable<bool> GateLoop::learn_time(std::string pool, Instant until) {
   const Instant asked = edge_.clock.now();
-  std::vector<net::RedisCommand> commands = {{"TIME"}};
+  // The key leads to the server, of a cluster, that has the pool: each has its own clock.
+  std::vector<net::RedisCommand> commands = {{"TIME"},
+                                             {"EXISTS", gate::pool_keys(pool, redis_->prefix).record}};
   const auto replies = co_await link_->run(std::move(commands), until);
   if (replies.has_error()) {
     note_redis(false, replies.error().message);
     co_return false;
   }
-  const auto time = replies->empty() ? std::nullopt : time_of(replies->front());
+  const auto time = replies->empty() ? std::nullopt : redis_time(replies->front());
   if (!time) {
     note_redis(false, error_in(*replies));
     co_return false;
   }
-  shared_clock_.learn(asked, edge_.clock.now(), *time);
+  clocks_[pool].learn(asked, edge_.clock.now(), *time);
   co_return true;
 }
 
@@ -195,7 +244,7 @@ std::optional<gate::GateEffects> GateLoop::decide(const std::string& pool, Insta
     return std::nullopt;
   }
   const Instant now = edge_.clock.now();
-  shared_clock_.learn(asked, now, reading->time);
+  clocks_[pool].learn(asked, now, reading->time);
   const Result<gate::PoolFacts> facts = gate_.facts(pool, now, *reading);
   if (facts.has_error()) {
     // A record that is missing is looked into first; only one that is damaged is worth a line.
@@ -209,8 +258,8 @@ std::optional<gate::GateEffects> GateLoop::decide(const std::string& pool, Insta
 
 asio::awaitable<void> GateLoop::turn_shared(const std::string& pool) {
   const Instant until = command_deadline();
-  if (!shared_clock_.known()) {
-    const bool learned = co_await learn_time(until);
+  if (!clocks_.contains(pool)) {
+    const bool learned = co_await learn_time(pool, until);
     if (!learned) {
       gate_.unreachable(pool, edge_.clock.now(), edge_.clock.unix_now());
       co_return;
@@ -218,7 +267,7 @@ asio::awaitable<void> GateLoop::turn_shared(const std::string& pool) {
   }
   const Instant asked = edge_.clock.now();
   const gate::PoolKeys keys = gate::pool_keys(pool, redis_->prefix);
-  const gate::AgentVotes own = gate_.own_votes(pool, asked, shared_clock_.at(asked));
+  const gate::AgentVotes own = gate_.own_votes(pool, asked, clocks_[pool].at(asked));
   std::optional<gate::GateEffects> effects;
   net::RedisTransaction transaction;
   transaction.watch = {keys.record, keys.overrides};
@@ -230,8 +279,8 @@ asio::awaitable<void> GateLoop::turn_shared(const std::string& pool) {
   };
   const auto commit = co_await link_->transact(std::move(transaction), until);
   if (commit.has_error() || !effects) {
-    if (commit.has_error()) note_redis(false, commit.error().message);
-    gate_.unreachable(pool, edge_.clock.now(), shared_now());
+    if (commit.has_error()) note_redis(false, advice(pool, commit.error().message));
+    gate_.unreachable(pool, edge_.clock.now(), shared_now(pool));
     co_return;
   }
   note_redis(true, "");
@@ -253,7 +302,7 @@ asio::awaitable<void> GateLoop::leave(Instant until) {
 
 asio::awaitable<Result<void>> GateLoop::set_override(std::string pool, gate::Override word) {
   const Duration held = word.until - word.at;
-  word.at = shared_now();
+  word.at = shared_now(pool);
   word.until = word.at + std::chrono::duration_cast<std::chrono::milliseconds>(held);
   if (link_ == nullptr) {
     gate_.add_override(pool, std::move(word));
@@ -277,7 +326,7 @@ asio::awaitable<Result<void>> GateLoop::withdraw_override(std::string pool, std:
     co_return Result<void>{};
   }
   gate::Commands commands =
-      gate::withdraw_plan(gate::pool_keys(pool, redis_->prefix), target, by, shared_now());
+      gate::withdraw_plan(gate::pool_keys(pool, redis_->prefix), target, by, shared_now(pool));
   const auto replies = co_await link_->run(std::move(commands), command_deadline());
   if (replies.has_error()) co_return replies.error();
   if (const std::string error = error_in(*replies); !error.empty()) co_return unavailable(error);

@@ -2,6 +2,7 @@
 // Drives the gate: verdicts in, votes and decisions to Redis and back. Without Redis, flags live in this
 // process.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "agent/gate/gate.h"
 #include "agent/gate/votes.h"
 #include "core/net/redis_link.h"
+#include "core/random.h"
 
 namespace sluice::app {
 
@@ -31,12 +33,18 @@ class GateLoop {
   boost::asio::awaitable<Result<std::vector<std::string>>> audit_log(std::string pool);
 
   boost::asio::awaitable<void> run();
+  // Beside run(): hears what the other agents commit, and looks at once. Until stop().
+  boost::asio::awaitable<void> listen();
   // Takes this agent's voice out of the fleet's, then run() returns. Flags stay: they are leases.
   void stop(Instant deadline);
 
   const gate::Gate& gate() const { return gate_; }
   // Redis's time as far as it is known, else our own.
-  Timestamp shared_now() const;
+  Timestamp shared_now(std::string_view pool) const;
+  // How far this agent's probes of a member are moved, so that the fleet's come evenly (gate/assign.h).
+  Duration phase_shift(std::string_view pool, std::string_view target) const;
+  // Called when it may have changed which members this agent probes (gate::Gate::probes).
+  void set_on_assigned(std::function<void()> act) { on_assigned_ = std::move(act); }
   bool has_redis() const { return link_ != nullptr; }
   bool redis_connected() const { return redis_ok_; }
 
@@ -44,7 +52,9 @@ class GateLoop {
   boost::asio::awaitable<void> turn(std::string pool);
   void turn_alone(const std::string& pool);
   boost::asio::awaitable<void> turn_shared(const std::string& pool);
-  boost::asio::awaitable<bool> learn_time(Instant until);
+  boost::asio::awaitable<bool> learn_time(std::string pool, Instant until);
+  boost::asio::awaitable<void> hear(std::map<std::string, std::string, std::less<>> pool_of);
+  void look_soon(const std::string& pool);
   boost::asio::awaitable<void> leave(Instant until);
   std::optional<gate::GateEffects> decide(const std::string& pool, Instant asked, bool flags_counted,
                                           const net::RedisReplies& replies);
@@ -59,11 +69,17 @@ class GateLoop {
   std::string agent_;
   std::optional<config::Redis> redis_;
   std::unique_ptr<net::RedisLink> link_;
-  gate::SharedClock shared_clock_;
+  // Redis's time by pool: in a cluster they may be on different servers.
+  std::map<std::string, gate::SharedClock, std::less<>> clocks_;
   std::map<std::string, std::vector<std::string>> local_log_;  // the audit trail without Redis, newest last
   bool redis_ok_ = false;
   bool redis_said_ = false;  // whether the log knows
+  std::function<void()> on_assigned_ = [] {};
+  uint64_t assignments_seen_ = 0;
+  Random random_;
+  std::unique_ptr<net::RedisSubscription> subscription_;
   Wakeup wakeup_;
+  Wakeup listen_again_;
   bool stopping_ = false;
   Instant stop_deadline_ = Instant::max();
 };

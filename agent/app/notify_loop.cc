@@ -135,6 +135,7 @@ void NotifyLoop::configure(const config::Config& config) {
   pipeline_options.seed =
       static_cast<uint64_t>(now.time_since_epoch().count()) ^ stable_hash(config.agent.name);
   pipeline_ = std::make_unique<alerts::Pipeline>(config_, pipeline_options);
+  (void)pipeline_->set_telling(now, telling_);
   if (restored_.empty()) return;
   const Result<size_t> restored = pipeline_->restore(now, restored_);
   restored_.clear();
@@ -167,7 +168,17 @@ Result<std::string> NotifyLoop::expire_silence(std::string_view id) {
   return ended;
 }
 
+void NotifyLoop::set_telling(bool telling) {
+  if (std::exchange(telling_, telling) == telling || pipeline_ == nullptr) return;
+  accept(pipeline_->set_telling(edge_.clock.unix_now(), telling));
+}
+
+void NotifyLoop::learn(std::string_view records) {
+  if (!records.empty()) accept(pipeline_->learn(edge_.clock.unix_now(), records));
+}
+
 void NotifyLoop::accept(alerts::Effects effects) {
+  on_journal_(effects.journal);
   log_events(effects.events);
   if (!effects.journal.empty()) ++accepted_;
   if (!effects.journal.empty() || !effects.send.empty()) queue_.push_back(std::move(effects));

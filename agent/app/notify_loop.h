@@ -3,6 +3,7 @@
 // before the message that depends on it leaves.
 
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -57,6 +58,11 @@ class NotifyLoop {
   void stop(Instant deadline);
   bool idle() const { return in_flight_ == 0 && queue_.empty(); }
 
+  // Other agents (fleet_loop.h): whether this one may tell, what others told, and what is to be told to them.
+  void set_telling(bool telling);
+  void learn(std::string_view records);
+  void set_on_journal(std::function<void(std::string_view)> act) { on_journal_ = std::move(act); }
+
   const alerts::Pipeline& pipeline() const { return *pipeline_; }
   const NotifyLoopStats& stats() const { return stats_; }
 
@@ -76,6 +82,8 @@ class NotifyLoop {
   std::shared_ptr<const alerts::Config> config_;
   std::unique_ptr<alerts::Pipeline> pipeline_;
   std::shared_ptr<const alerts::notify::Notifier> notifier_;
+  bool telling_ = true;
+  std::function<void(std::string_view)> on_journal_ = [](std::string_view) {};
   std::deque<alerts::Effects> queue_;  // in order: the journal of one before the sends of the next
   std::string pending_;                // journal that is not on disk yet
   bool pending_first_ = false;         // it must be before anything is sent

@@ -28,6 +28,9 @@ struct ProbeLoop::Probed {
   Duration last_duration{};
   Timestamp last_run{};
   bool removed = false;
+  bool assigned = true;  // this agent is one of those that probe it
+  bool deep = true;
+  Labels labels;
 
   // Whether a reload leaves the prober and its series as they are.
   bool same_probe(const config::Job& other_job, const config::Target& other,
@@ -50,12 +53,13 @@ schedule::Pace pace_of(gate::Attention attention) {
   return schedule::Pace::kNormal;
 }
 
-schedule::TargetSpec spec_of(const std::string& key, const config::Job& job) {
+schedule::TargetSpec spec_of(const std::string& key, const config::Job& job, const ProbeLoop::Share& share) {
   schedule::TargetSpec spec;
   spec.key = key;
   spec.interval = job.interval;
   spec.timeout = job.timeout;
-  spec.fast_interval = job.health.fast_interval;
+  spec.fast_interval = share.fast_interval;
+  spec.phase_shift = share.phase_shift;
   spec.slow_interval = job.health.down_interval;
   return spec;
 }
@@ -94,7 +98,7 @@ void ProbeLoop::configure(const config::Config& config) {
         fresh->target = target;
         fresh->job = job.name;
         fresh->module = module;
-        fresh->series = std::make_unique<SeriesWriter>(store_, page_, labels_of(job, target));
+        fresh->labels = labels_of(job, target);
         auto prober = edge_.probers.make_prober(module, target.address);
         SLUICE_CHECK(prober.has_value(),
                      "a target that the loader accepted can be probed: " + prober.error().message);
@@ -117,17 +121,42 @@ void ProbeLoop::start_target(const std::string& key, std::shared_ptr<Probed> pro
   probed->interval = job.interval;
   probed->timeout = job.timeout;
   probed->health.set_policy(job.health);
-  scheduler_.set_target(probed->id, spec_of(key, job), edge_.clock.now());
+  const config::Target target = probed->target;
+  const Share share = assign_(job, target);
+  probed->deep = share.deep;
   ids_[key] = probed->id;
+  if (share.probe) {
+    const bool takes_over = !std::exchange(probed->assigned, true);
+    if (probed->series == nullptr)
+      probed->series = std::make_unique<SeriesWriter>(store_, page_, probed->labels);
+    const Instant now = edge_.clock.now();
+    scheduler_.set_target(probed->id, spec_of(key, job, share), now);
+    // Soon, so that it is known before those who watched it until now are forgotten.
+    if (takes_over) scheduler_.set_pace(probed->id, schedule::Pace::kFast, now);
+  } else {
+    hand_over(*probed);
+  }
   probed_[probed->id] = std::move(probed);
+}
+
+// Others probe it from now on: what this agent saw of it is not shown as if it were current.
+void ProbeLoop::hand_over(Probed& probed) {
+  probed.assigned = false;
+  if (probed.series != nullptr) probed.series->end(edge_.clock.unix_now());
+  probed.series.reset();
+  probed.health = gate::Health();
+  scheduler_.remove_target(probed.id);
+}
+
+size_t ProbeLoop::unassigned() const {
+  return static_cast<size_t>(
+      std::count_if(probed_.begin(), probed_.end(), [](const auto& one) { return !one.second->assigned; }));
 }
 
 void ProbeLoop::remove_target(schedule::TargetId id) {
   const auto found = probed_.find(id);
   found->second->removed = true;
-  found->second->series->end(edge_.clock.unix_now());
-  found->second->series.reset();
-  scheduler_.remove_target(id);
+  hand_over(*found->second);
   std::erase_if(ids_, [&](const auto& entry) { return entry.second == id; });
   probed_.erase(found);
 }
@@ -147,9 +176,9 @@ void ProbeLoop::stop() {
 }
 
 asio::awaitable<void> ProbeLoop::probe_one(std::shared_ptr<Probed> probed, schedule::Due due) {
-  exporters::ProbeContext context{due.scheduled, due.deadline, false};
+  exporters::ProbeContext context{due.scheduled, due.deadline, false, probed->deep};
   exporters::ProbeResult result = co_await probed->prober->probe(context);
-  if (!probed->removed) take_result(*probed, due, std::move(result));
+  if (!probed->removed && probed->assigned) take_result(*probed, due, std::move(result));
   scheduler_.finished(due.id, edge_.clock.now());
   wakeup_.notify();
 }
@@ -206,7 +235,8 @@ std::vector<api::TargetView> ProbeLoop::targets() const {
     view.address = probed->target.address;
     view.module = probed->module.name;
     view.pool = probed->pool;
-    view.labels = probed->series->labels();
+    view.labels = probed->labels;
+    view.assigned = probed->assigned;
     view.interval = probed->interval;
     view.timeout = probed->timeout;
     view.health = probed->health.verdict();

@@ -28,7 +28,18 @@ class ProbeLoop {
   ProbeLoop(Edge& edge, store::SampleStore& store, exposition::MetricsPage& page, OnVerdict on_verdict);
   ~ProbeLoop();
 
-  // Starts new targets, ends removed ones, leaves unchanged ones as they are.
+  // This agent's part of a target that a fleet watches together.
+  struct Share {
+    bool probe = true;
+    bool deep = true;  // with the server's statistics
+    Duration phase_shift{};
+    Duration fast_interval{};
+  };
+  using Assign = std::function<Share(const config::Job& job, const config::Target& target)>;
+  void set_assign(Assign assign) { assign_ = std::move(assign); }
+
+  // Starts new targets, ends removed ones, leaves unchanged ones as they are. Called again when shares may
+  // have changed.
   void configure(const config::Config& config);
   // Until stop().
   boost::asio::awaitable<void> run();
@@ -36,12 +47,15 @@ class ProbeLoop {
 
   const schedule::ScheduleStats& stats() const { return scheduler_.stats(); }
   std::vector<api::TargetView> targets() const;
+  // Targets of the configuration that others of the fleet probe.
+  size_t unassigned() const;
 
  private:
   struct Probed;
 
   void start_target(const std::string& key, std::shared_ptr<Probed> probed, const config::Job& job);
   void remove_target(schedule::TargetId id);
+  void hand_over(Probed& probed);
   boost::asio::awaitable<void> probe_one(std::shared_ptr<Probed> probed, schedule::Due due);
   void take_result(Probed& probed, const schedule::Due& due, exporters::ProbeResult result);
 
@@ -49,6 +63,9 @@ class ProbeLoop {
   store::SampleStore& store_;
   exposition::MetricsPage& page_;
   OnVerdict on_verdict_;
+  Assign assign_ = [](const config::Job& job, const config::Target&) {
+    return Share{.phase_shift = {}, .fast_interval = job.health.fast_interval};
+  };
   schedule::Scheduler scheduler_;
   std::unordered_map<schedule::TargetId, std::shared_ptr<Probed>> probed_;
   std::unordered_map<std::string, schedule::TargetId> ids_;  // by key

@@ -16,6 +16,8 @@
 #include "agent/config/parts.h"
 #include "agent/config/rule_file.h"
 #include "agent/config/web_file.h"
+#include "agent/gate/commit.h"
+#include "agent/gate/flag.h"
 #include "core/check.h"
 #include "core/file/file.h"
 #include "core/net/redis_link.h"
@@ -131,14 +133,52 @@ class Loader {
     fields.done();
   }
 
-  void read_redis(const Node& node) {
-    Fields fields(node, diagnostics_, "redis");
-    Redis redis;
-    fields.require("url");
+  // Where it is: exactly one of url, sentinels and cluster_nodes.
+  void read_redis_servers(Fields& fields, Redis& redis) {
+    const int ways = int{fields.has("url")} + int{fields.has("sentinels")} + int{fields.has("cluster_nodes")};
+    if (ways > 1) fields.mistake("url", "only one of url, sentinels and cluster_nodes");
+    if (ways == 0) fields.require("url");
     if (fields.string("url", redis.url) && !redis.url.starts_with("redis://") &&
         !redis.url.starts_with("rediss://")) {
       fields.mistake("url", "must begin with redis:// or rediss://");
     }
+    read_addresses(fields, "sentinels", 26379, redis.sentinels);
+    read_addresses(fields, "cluster_nodes", 6379, redis.cluster_nodes);
+    if (fields.has("sentinels")) fields.require("master_name");
+    fields.string("master_name", redis.master_name);
+    fields.string("sentinel_username", redis.sentinel_username);
+    fields.string("sentinel_password", redis.sentinel_password);
+    if (fields.string("sentinel_password_file", redis.sentinel_password_file))
+      redis.sentinel_password_file = resolve_path(folder_, redis.sentinel_password_file);
+    fields.boolean("tls", redis.use_tls);
+    fields.integer("database", redis.database, 0, 1'000'000);
+    if (fields.has("url") && (fields.has("tls") || fields.has("database"))) {
+      fields.mistake(fields.has("tls") ? "tls" : "database",
+                     "is part of the url: rediss:// for TLS, /1 for database 1");
+    }
+    if (fields.has("cluster_nodes") && redis.database != 0)
+      fields.mistake("database", "a cluster has only database 0");
+  }
+
+  static void read_addresses(Fields& fields, std::string_view key, uint16_t port,
+                             std::vector<net::HostPort>& out) {
+    std::vector<std::string> texts;
+    if (!fields.strings(key, texts)) return;
+    for (const std::string& text : texts) {
+      auto address = net::parse_host_port(text, port);
+      if (address.has_error() || address->host.empty()) {
+        fields.mistake(key, fmt::format("{} is not host:port", quote(text)));
+      } else {
+        out.push_back(std::move(*address));
+      }
+    }
+    if (texts.empty()) fields.mistake(key, "must name at least one");
+  }
+
+  void read_redis(const Node& node) {
+    Fields fields(node, diagnostics_, "redis");
+    Redis redis;
+    read_redis_servers(fields, redis);
     fields.string("username", redis.username);
     fields.string("password", redis.password);
     if (fields.string("password_file", redis.password_file))
@@ -170,6 +210,8 @@ class Loader {
       fields.mistake("job_name", fmt::format("another job is named {}", quote(job.name)));
     }
     fields.duration("interval", job.interval, kIntervalMin);
+    fields.integer("vantages", job.vantages, 0, 100'000);
+    fields.number("max_probes_per_second", job.max_probes_per_second, 0, 1'000'000);
     fields.require("module");
     const exporters::Module* module = nullptr;
     if (fields.string("module", job.module)) module = find_module(fields, job.module);
@@ -265,6 +307,8 @@ class Loader {
     Fields fields(node, diagnostics_, name);
     gate::PoolPolicy pool;
     pool.pool = job.name;
+    pool.vantages = job.vantages;
+    pool.max_probes_per_second = job.max_probes_per_second;
     pool.interval = job.interval;
     fields.string("pool", pool.pool);
     if (const Node* flag = fields.child("flag")) read_flag(*flag, name + ".flag", pool.flag);
@@ -280,13 +324,16 @@ class Loader {
     fields.duration("release_for", pool.release_for);
     fields.integer("min_votes", pool.min_votes, 1, 100'000);
     fields.integer("min_zones", pool.min_zones, 1, 1'000);
-    fields.integer("vantages", pool.vantages, 0, 100'000);
+    if (fields.integer("vantages", pool.vantages, 0, 100'000)) job.vantages = pool.vantages;
+    if (fields.number("max_probes_per_second", pool.max_probes_per_second, 0, 1'000'000))
+      job.max_probes_per_second = pool.max_probes_per_second;
     fields.duration("agent_memory", pool.agent_memory, 1s);
     fields.integer("freeze_percent", pool.freeze_percent, 0, 100);
     fields.duration("freeze_window", pool.freeze_window);
     fields.integer("freeze_pools", pool.freeze_pools, 0, 1'000);
     fields.duration("slow_start", pool.slow_start);
     fields.done();
+    check_cluster(fields, pool);
     for (const std::string& problem : gate::validate(pool)) {
       fields.mistake(problem.substr(0, problem.find_first_of(" .")), problem);
     }
@@ -294,6 +341,14 @@ class Loader {
       fields.mistake("pool", fmt::format("another job already has the pool {}", quote(pool.pool)));
     }
     job.upstream = pool;
+  }
+
+  // The key of any member will do: what decides is what stands around the member's name.
+  void check_cluster(Fields& fields, const gate::PoolPolicy& pool) {
+    if (!config_.redis || config_.redis->cluster_nodes.empty()) return;
+    const std::string own = gate::pool_keys(pool.pool, config_.redis->prefix).record;
+    const auto fits = gate::check_cluster(pool, {{"target", "instance", false}}, own);
+    if (fits.has_error()) fields.mistake("flag", fits.error().message);
   }
 
   void read_packs(Fields& fields) {

@@ -22,6 +22,7 @@
 #include "alerts/forward.h"
 #include "core/labels.h"
 #include "core/mistake.h"
+#include "core/net/address.h"
 #include "core/net/http_server.h"
 #include "core/net/tls_config.h"
 #include "exporters/registry/module.h"
@@ -62,9 +63,17 @@ struct Store {
   bool operator==(const Store&) const = default;
 };
 
-// The Redis that all agents share.
+// The Redis that all agents share: one server by its URL, the primary that sentinels name, or a cluster.
 struct Redis {
   std::string url;
+  std::vector<net::HostPort> sentinels;
+  std::string master_name;
+  std::string sentinel_username;
+  std::string sentinel_password;
+  std::string sentinel_password_file;
+  std::vector<net::HostPort> cluster_nodes;
+  bool use_tls = false;  // with sentinels or cluster_nodes; a URL says it by its scheme
+  int database = 0;      // likewise
   std::string username;
   std::string password;
   std::string password_file;
@@ -89,6 +98,8 @@ struct Job {
   Duration interval{};
   Duration timeout{};
   std::vector<Target> targets;
+  int vantages = 5;                  // agents of a fleet that probe each target; 0: all
+  double max_probes_per_second = 0;  // of each target by the whole fleet; 0: no limit
   gate::HealthPolicy health;
   std::optional<gate::PoolPolicy> upstream;
 

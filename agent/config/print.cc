@@ -28,6 +28,12 @@ std::string yaml_text(std::string_view text) {
   return out + "\"";
 }
 
+std::vector<std::string> texts_of(const std::vector<net::HostPort>& addresses) {
+  std::vector<std::string> texts;
+  for (const net::HostPort& address : addresses) texts.push_back(address.to_string());
+  return texts;
+}
+
 // "redis://user:xxxxx@host" for a URL that holds a password.
 std::string without_password(std::string_view url) {
   const size_t scheme = url.find("://");
@@ -381,10 +387,19 @@ void print_sections(Printer& p, const Config& config) {
   p.close();
   if (config.redis) {
     p.open("redis");
-    p.text("url", without_password(config.redis->url));
-    p.text("username", config.redis->username);
-    p.secret("password", config.redis->password);
-    p.text("password_file", config.redis->password_file);
+    const Redis& redis = *config.redis;
+    p.text("url", without_password(redis.url));
+    p.texts("sentinels", texts_of(redis.sentinels));
+    p.text("master_name", redis.master_name);
+    p.text("sentinel_username", redis.sentinel_username);
+    p.secret("sentinel_password", redis.sentinel_password);
+    p.text("sentinel_password_file", redis.sentinel_password_file);
+    p.texts("cluster_nodes", texts_of(redis.cluster_nodes));
+    if (redis.url.empty()) p.flag("tls", redis.use_tls);
+    if (redis.url.empty()) p.number("database", redis.database);
+    p.text("username", redis.username);
+    p.secret("password", redis.password);
+    p.text("password_file", redis.password_file);
     print_tls(p, "tls_config", config.redis->tls);
     p.duration("timeout", config.redis->timeout);
     p.text("prefix", config.redis->prefix);

@@ -37,6 +37,20 @@ bool is_chosen(std::string_view self, std::string_view target, const std::vector
   return static_cast<size_t>(better) < count;
 }
 
+size_t vantages_within(int wanted, size_t live, Duration interval, double per_second) {
+  size_t count = wanted > 0 ? std::min(static_cast<size_t>(wanted), live) : live;
+  if (per_second > 0) {
+    const double most = std::min(per_second * to_seconds(interval) + 1e-9, 1e9);
+    count = std::min(count, static_cast<size_t>(most));
+  }
+  return std::max<size_t>(count, 1);
+}
+
+Duration interval_within(Duration wanted, size_t vantages, double per_second) {
+  if (per_second <= 0) return wanted;
+  return std::max(wanted, from_seconds(static_cast<double>(vantages) / per_second));
+}
+
 Duration fleet_phase(std::string_view self, std::string_view target, const std::vector<std::string>& live,
                      size_t count, Duration interval) {
   const std::vector<std::string> chosen = choose(target, live, count);

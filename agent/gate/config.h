@@ -71,13 +71,16 @@ struct PoolPolicy {
   EfficacyPolicy efficacy;
 
   // Votes of the fleet. With one agent all of this comes down to its own verdict.
-  double eject_ratio = 0.6;      // of the counted votes say down; above 0.5, at most 1
-  double release_ratio = 0.5;    // of the counted votes say up; above 1 - eject_ratio, at most 1
-  Duration eject_for{};          // a "down" counts for disabling once it has lasted this long
-  Duration release_for{};        // an "up" counts for releasing once it has lasted this long
-  int min_votes = 1;             // counted votes needed for any decision
-  int min_zones = 1;             // zones that these votes, and for disabling the "down" among them, must span
-  int vantages = 5;              // agents that probe each target; 0: all of them
+  double eject_ratio = 0.6;    // of the counted votes say down; above 0.5, at most 1
+  double release_ratio = 0.5;  // of the counted votes say up; above 1 - eject_ratio, at most 1
+  Duration eject_for{};        // a "down" counts for disabling once it has lasted this long
+  Duration release_for{};      // an "up" counts for releasing once it has lasted this long
+  int min_votes = 1;           // counted votes needed for any decision
+  int min_zones = 1;           // zones that these votes, and for disabling the "down" among them, must span
+  int vantages = 5;            // agents that probe each target; 0: all of them
+  // Probes of each target by the whole fleet, at the normal interval and in doubt; 0: no limit. Fewer agents
+  // probe it, and less often while in doubt, rather than more.
+  double max_probes_per_second = 0;
   Duration agent_memory = 600s;  // an agent is expected to vote until it has been silent for this long
 
   // Correlated failure. When members that make up more than this share of the pool (and at least two) began

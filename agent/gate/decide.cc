@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "agent/gate/assign.h"
 #include "agent/gate/flag.h"
 #include "core/random.h"
 
@@ -171,7 +172,8 @@ std::vector<SickAgent> find_sick(const std::vector<Subject>& subjects, const Fle
 void count_votes(Subject& subject, const PoolFacts& facts, const PoolPolicy& policy, const Fleet& fleet,
                  Timestamp now) {
   Tally& tally = subject.out.tally;
-  tally.expected = policy.vantages > 0 ? std::min(policy.vantages, fleet.expected) : fleet.expected;
+  tally.expected = static_cast<int>(vantages_within(policy.vantages, static_cast<size_t>(fleet.expected),
+                                                    policy.interval, policy.max_probes_per_second));
   int long_up = 0;
   int long_down = 0;  // and on this agent's configuration
   int suspects = 0;

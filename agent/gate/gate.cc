@@ -187,18 +187,27 @@ Duration Gate::phase_shift(std::string_view name, std::string_view target, Insta
   const Pool* pool = find(name);
   if (pool == nullptr) return Duration::zero();
   const PoolPolicy& policy = pool->setup.policy;
-  const Duration place =
-      fleet_phase(agent_, target, pool->live, static_cast<size_t>(policy.vantages), policy.interval);
+  const Duration place = fleet_phase(agent_, target, pool->live, vantages(*pool), policy.interval);
   // All agents count their phases from the same instant: zero of the shared clock, not of their own.
   const Duration offset = Duration(shared.time_since_epoch()) - now.time_since_epoch();
   const Duration shift = (place - offset) % policy.interval;
   return shift < Duration::zero() ? shift + policy.interval : shift;
 }
 
+size_t Gate::vantages(const Pool& pool) {
+  const PoolPolicy& policy = pool.setup.policy;
+  return vantages_within(policy.vantages, pool.live.size(), policy.interval, policy.max_probes_per_second);
+}
+
+Duration Gate::interval(std::string_view name, Duration wanted) const {
+  const Pool* pool = find(name);
+  if (pool == nullptr) return wanted;
+  return interval_within(wanted, vantages(*pool), pool->setup.policy.max_probes_per_second);
+}
+
 void Gate::assign(Pool& pool) {
-  const auto vantages = static_cast<size_t>(pool.setup.policy.vantages);
   for (auto& [target, watched] : pool.members) {
-    const bool assigned = pool.live.empty() || is_chosen(agent_, target, pool.live, vantages);
+    const bool assigned = pool.live.empty() || is_chosen(agent_, target, pool.live, vantages(pool));
     if (assigned == watched.assigned) continue;
     watched.assigned = assigned;
     // What was seen before is old by the time it is this agent's turn again.

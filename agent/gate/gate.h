@@ -110,6 +110,8 @@ class Gate {
   // For TargetSpec::phase_shift: puts this agent's probes of the target at its place in the fleet's stream of
   // them. `shared` is Redis time at `now`.
   Duration phase_shift(std::string_view pool, std::string_view target, Instant now, Timestamp shared) const;
+  // How often this agent may probe a member of the pool that wants to be probed every `wanted`.
+  Duration interval(std::string_view pool, Duration wanted) const;
 
   // The configuration, at start and on reload. Health and record of what is in both stay. A pool that is gone
   // retires.
@@ -171,6 +173,7 @@ class Gate {
   Pool* find(std::string_view pool);
   const Pool* find(std::string_view pool) const;
   int other_pools_frozen(std::string_view pool, Instant now) const;
+  static size_t vantages(const Pool& pool);
   void assign(Pool& pool);
   void refresh_view(Pool& pool, const PoolFacts& facts, const PoolDecision& decision, Timestamp shared);
 

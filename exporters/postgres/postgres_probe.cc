@@ -15,8 +15,9 @@ namespace {
 
 // Runs on the connections' thread. Holds the session, which the prober may lose interest in meanwhile.
 asio::awaitable<PostgresObservation> run(std::shared_ptr<PostgresSession> session,
-                                         std::vector<net::IpAddress> addresses, Instant deadline) {
-  co_return co_await session->probe(std::move(addresses), deadline);
+                                         std::vector<net::IpAddress> addresses, Instant deadline,
+                                         bool statistics) {
+  co_return co_await session->probe(std::move(addresses), deadline, statistics);
 }
 
 }  // namespace
@@ -36,23 +37,26 @@ PostgresProber::~PostgresProber() {
 
 asio::awaitable<ProbeResult> PostgresProber::probe(ProbeContext context) {
   const Instant began = net_.clock.now();
+  PostgresModule module = module_;
+  module.statistics = module.statistics && context.deep;
   PostgresObservation seen;
   net::ResolveOptions any_family;
   auto addresses = co_await net_.resolver.resolve(target_.host, any_family, context.deadline);
   const Duration resolving = net_.clock.now() - began;
   if (addresses) {
     // The one hop to the other thread; it comes back by itself.
-    asio::awaitable<PostgresObservation> there = run(session_, std::move(*addresses), context.deadline);
+    asio::awaitable<PostgresObservation> there =
+        run(session_, std::move(*addresses), context.deadline, module.statistics);
     seen = co_await asio::co_spawn(connections_, std::move(there), asio::use_awaitable);
     seen.phases[static_cast<size_t>(Phase::kResolve)] = resolving;
   } else {
     seen.failure = Failure{Failure::Kind::kFault, Phase::kResolve, addresses.error().message, "",
                            addresses.error().kind};
   }
-  if (module_.statistics) ++scrapes_;
-  ProbeResult result = judge(module_, seen, scrapes_);
+  if (module.statistics) ++scrapes_;
+  ProbeResult result = judge(module, seen, scrapes_);
   result.duration = net_.clock.now() - context.scheduled;
-  if (context.explain) result.findings = explain(module_, seen);
+  if (context.explain) result.findings = explain(module, seen);
   co_return result;
 }
 

@@ -310,7 +310,7 @@ asio::awaitable<void> PostgresSession::ask_statistics(Entry& entry, Instant dead
 }
 
 asio::awaitable<PostgresObservation> PostgresSession::probe(std::vector<net::IpAddress> addresses,
-                                                            Instant deadline) {
+                                                            Instant deadline, bool statistics) {
   PostgresObservation seen;
   // Where the name does not lead any more nobody needs to be waited for.
   std::erase_if(entries_,
@@ -329,7 +329,7 @@ asio::awaitable<PostgresObservation> PostgresSession::probe(std::vector<net::IpA
       forget(entry);
       continue;
     }
-    if (!seen.failure && module_.statistics) {
+    if (!seen.failure && statistics) {
       const Duration left = deadline - clock_.now();
       co_await ask_statistics(*entry, deadline - std::min<Duration>(left / 10, 100ms), seen);
     }

@@ -36,7 +36,8 @@ class PostgresSession {
   ~PostgresSession();
 
   // One probe after the name has been resolved. Ends by `deadline`. One at a time.
-  boost::asio::awaitable<PostgresObservation> probe(std::vector<net::IpAddress> addresses, Instant deadline);
+  boost::asio::awaitable<PostgresObservation> probe(std::vector<net::IpAddress> addresses, Instant deadline,
+                                                    bool statistics);
 
  private:
   struct Entry;

@@ -227,13 +227,15 @@ RedisProber::RedisProber(net::Net net, RedisModule module, net::RedisUrl target)
     : net_(net), module_(std::move(module)), target_(std::move(target)) {}
 
 asio::awaitable<ProbeResult> RedisProber::probe(ProbeContext context) {
-  Run run{net_, module_, target_, context.deadline, {}, nullptr};
+  RedisModule module = module_;
+  module.statistics = module.statistics && context.deep;
+  Run run{net_, module, target_, context.deadline, {}, nullptr};
   co_await examine(run);
   if (run.connection != nullptr) run.connection->close();
-  if (module_.statistics) ++scrapes_;
-  ProbeResult result = judge(module_, run.seen, scrapes_);
+  if (module.statistics) ++scrapes_;
+  ProbeResult result = judge(module, run.seen, scrapes_);
   result.duration = net_.clock.now() - context.scheduled;
-  if (context.explain) result.findings = explain(module_, run.seen);
+  if (context.explain) result.findings = explain(module, run.seen);
   co_return result;
 }
 

@@ -278,10 +278,11 @@ class Fleet:
 
     def start_all(self, count=3, **changes):
         agents = [self.start(number, **changes) for number in range(1, count + 1)]
+        votes = min(count, changes.get("vantages", count))
         for agent in agents:
             see("everything is up, and everybody votes", lambda agent=agent: all(
                 agent.metric("sluice_upstream_up", target.url) == 1 for target in self.targets)
-                and agent.metric("sluice_upstream_votes", self.targets[0].url, 'state="up"') == count)
+                and agent.metric("sluice_upstream_votes", self.targets[0].url, 'state="up"') == votes)
         return agents
 
     def flags(self):

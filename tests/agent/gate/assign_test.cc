@@ -78,5 +78,18 @@ TEST(AssignTest, the_phases_of_the_chosen_divide_the_interval_evenly) {
   EXPECT_EQ(phases, (std::set<Duration>{0s, 2s, 4s, 6s, 8s}));
 }
 
+TEST(AssignTest, a_budget_of_probes_takes_fewer_agents_and_then_fewer_probes) {
+  EXPECT_EQ(vantages_within(5, 100, 15s, 0), 5u) << "no budget";
+  EXPECT_EQ(vantages_within(5, 3, 15s, 0), 3u) << "no more than live";
+  EXPECT_EQ(vantages_within(0, 100, 15s, 0), 100u) << "all";
+  EXPECT_EQ(vantages_within(0, 100, 15s, 2), 30u) << "two a second are 30 in 15 s";
+  EXPECT_EQ(vantages_within(5, 100, 1s, 3), 3u);
+  EXPECT_EQ(vantages_within(5, 100, 1s, 0.1), 1u) << "somebody must look";
+  EXPECT_EQ(vantages_within(5, 0, 1s, 0), 1u);
+  EXPECT_EQ(interval_within(200ms, 5, 0), 200ms);
+  EXPECT_EQ(interval_within(200ms, 5, 10), 500ms) << "five agents, each every half second, are ten a second";
+  EXPECT_EQ(interval_within(2s, 5, 10), 2s);
+}
+
 }  // namespace
 }  // namespace sluice::gate

@@ -1,0 +1,69 @@
+#pragma once
+// One alert, however many agents see it.
+//
+// Each agent evaluates its rules over what it sees itself, so the same alert (the same labels) may fire on
+// several. The board keeps what each of them says and what that comes to: an alert fires while any of them
+// says so, since the earliest, until the latest end anybody named; it is resolved when nobody says otherwise.
+// An agent that dies stays on the board until the ends it named have passed, as Prometheus's alerts do with
+// Alertmanager.
+//
+//   a: Down firing since 12:00 until 12:04 | b: Down firing since 12:01 until 12:05 -> firing since 12:00
+//   a: Down resolved at 12:02              | b: still                               -> firing since 12:01
+//   b: resolved at 12:03                                                            -> resolved at 12:03
+//
+// Agents' wall clocks may be minutes apart: what is published is in Redis time.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/alert.h"
+#include "core/result.h"
+#include "core/time.h"
+
+namespace sluice::fleet {
+
+inline constexpr size_t kBoardAlertsMax = 20'000;  // of one agent
+
+// One agent's alerts as text; `offset` is added to every time: Redis time less the agent's own.
+std::string write_alerts(const std::vector<Alert>& alerts, std::chrono::milliseconds offset);
+Result<std::vector<Alert>> read_alerts(std::string_view text, std::chrono::milliseconds offset);
+
+class AlertBoard {
+ public:
+  explicit AlertBoard(std::string self) : self_(std::move(self)) {}
+
+  // What an agent says about some alerts; the rest of what it said stays. Alerts must have both times.
+  // Returns what the fleet says about these.
+  std::vector<Alert> hear(Timestamp now, const std::string& agent, const std::vector<Alert>& alerts);
+  // All that another agent says, in place of what it said before. Returns what the fleet says now about
+  // everything that is different.
+  std::vector<Alert> replace(Timestamp now, const std::string& agent, const std::vector<Alert>& alerts);
+  // Forgets what ended longer ago than anybody may ask for.
+  void forget_old(Timestamp now);
+
+  // This agent's own words, to be published: what fires, and what ended not long ago. `changed` since the
+  // last publish() that was acknowledged with published(): something began or ended, or what was published
+  // runs out before `now` + a minute.
+  std::vector<Alert> own(Timestamp now) const;
+  bool to_be_published(Timestamp now) const;
+  void published(Timestamp now);
+  // What was published is lost.
+  void publish_again() { changed_ = true; }
+
+  size_t size() const { return alerts_.size(); }
+
+ private:
+  // What one agent says about one alert.
+  using Voices = std::map<std::string, Alert, std::less<>>;
+  static Alert combined(Timestamp now, const Voices& voices);
+  bool put(Voices& voices, const std::string& agent, const Alert& alert);
+
+  std::string self_;
+  std::map<Fingerprint, Voices> alerts_;
+  bool changed_ = false;
+  Timestamp renew_at_ = Timestamp::max();
+};
+
+}  // namespace sluice::fleet
