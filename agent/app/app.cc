@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "agent/app/agent_check.h"
 #include "agent/gate/assign.h"
 #include "core/file/file.h"
 
@@ -67,6 +68,7 @@ int App::run() {
   spawn(edge_, gate_loop_->listen(), "gate events");
   spawn(edge_, fleet_loop_->run(), "fleet loop");
   spawn(edge_, fleet_loop_->keep_role(), "notifier role");
+  spawn(edge_, reader_watch_->run(), "reader watch");
   spawn(edge_, keep_house(), "housekeeping");
   spawn(edge_, handle_signals(), "signals");
   // Until a signal ends it.
@@ -96,6 +98,7 @@ void App::start(std::shared_ptr<const config::Config> config) {
     }
   }
   gate_loop_ = std::make_unique<GateLoop>(edge_, instruments_, config->agent.name, config->agent.zone);
+  reader_watch_ = std::make_unique<ReaderWatch>(edge_, *gate_loop_);
   notify_loop_ = std::make_unique<NotifyLoop>(edge_, folder);
   forward_loop_ = std::make_unique<ForwardLoop>(edge_);
   rule_loop_ = std::make_unique<RuleLoop>(
@@ -105,7 +108,13 @@ void App::start(std::shared_ptr<const config::Config> config) {
       edge_, store_, page_,
       [this](const std::string& pool, const std::string& target, bool good, std::string_view reason) {
         return gate_loop_->observe(pool, target, good, reason);
+      },
+      [this](const ProbeLoop::Ended& probe) {
+        gate_loop_->observe_api(probe.job, probe.instance, probe.good);
+        journal_->add(edge_.clock.unix_now(), probe.job, probe.instance,
+                      probe.good ? std::string_view() : probe.reason, probe.took);
       });
+  journal_ = std::make_unique<JournalWriter>(edge_, config->agent.name);
   probe_loop_->set_assign(
       [this](const config::Job& job, const config::Target& target) { return share_of(job, target); });
   gate_loop_->set_on_assigned([this] { probe_loop_->configure(*config_); });
@@ -128,11 +137,7 @@ void App::adopt(std::shared_ptr<const config::Config> config) {
   forward_loop_->configure(*config_);
   rule_loop_->configure(*config_);
   probe_loop_->configure(*config_);
-}
-
-void App::take_alerts(std::vector<Alert> alerts) {
-  forward_loop_->take_alerts(alerts);
-  fleet_loop_->take_alerts(std::move(alerts));
+  journal_->configure(config_->store.path, config_->store.journal_bytes);
 }
 
 // Members of a pool are shared out among those that vote on it, all else among those that are here.
@@ -158,6 +163,11 @@ ProbeLoop::Share App::share_of(const config::Job& job, const config::Target& tar
   return share;
 }
 
+void App::take_alerts(std::vector<Alert> alerts) {
+  forward_loop_->take_alerts(alerts);
+  fleet_loop_->take_alerts(std::move(alerts));
+}
+
 bool App::listen() {
   net::HttpServerOptions options;
   options.listen_address = config_->web.listen_address;
@@ -173,6 +183,25 @@ bool App::listen() {
   server_ = std::move(*server);
   edge_.log.info("listening", {{"address", options.listen_address}, {"port", server_->port()}});
   spawn(edge_, server_->run(), "http server");
+  return config_->web.agent_check_address.empty() || listen_for_agent_checks();
+}
+
+bool App::listen_for_agent_checks() {
+  net::LineServerOptions options;
+  options.listen_address = config_->web.agent_check_address;
+  auto server = net::LineServer::listen(edge_.io.get_executor(), options, [this](std::string_view line) {
+    return agent_check_answer(gate_loop_->gate(), line,
+                              [this](std::string_view pool) { return gate_loop_->shared_now(pool); });
+  });
+  if (server.has_error()) {
+    edge_.log.error("cannot listen for agent checks",
+                    {{"address", options.listen_address}, {"error", server.error().message}});
+    return false;
+  }
+  agent_checks_ = std::move(*server);
+  edge_.log.info("listening for agent checks",
+                 {{"address", options.listen_address}, {"port", agent_checks_->port()}});
+  spawn(edge_, agent_checks_->run(), "agent checks");
   return true;
 }
 
@@ -224,11 +253,14 @@ asio::awaitable<void> App::shut_down() {
   probe_loop_->stop();
   rule_loop_->stop();
   gate_loop_->stop(deadline);
+  reader_watch_->stop();
   notify_loop_->stop(deadline);
   fleet_loop_->stop(deadline);
   forward_loop_->stop();
   server_->stop(edge_.clock.now() + 1s);
+  if (agent_checks_ != nullptr) agent_checks_->stop();
   co_await write_rule_state();
+  co_await journal_->write(true);
   Wakeup pause(edge_);
   const Instant probes_until = edge_.clock.now() + 1s;
   const auto busy = [&] {
@@ -277,6 +309,7 @@ asio::awaitable<void> App::keep_house() {
     if (loop_lag_ > kHousekeeping) due = now;
     house_kept_ = now;
     co_await write_rule_state();
+    co_await journal_->write(false);
     if (now >= next_self) {
       const Labels labels{{"job", "sluice"}, {"instance", config_->agent.name}};
       write_to_store(own_metrics(), labels, edge_.clock.unix_now(), store_);

@@ -10,13 +10,16 @@
 #include "agent/app/fleet_loop.h"
 #include "agent/app/forward_loop.h"
 #include "agent/app/gate_loop.h"
+#include "agent/app/journal_writer.h"
 #include "agent/app/notify_loop.h"
 #include "agent/app/probe_loop.h"
+#include "agent/app/reader_watch.h"
 #include "agent/app/rule_loop.h"
 #include "agent/app/self_metrics.h"
 #include "agent/config/config.h"
 #include "core/exposition/metrics_page.h"
 #include "core/net/http_server.h"
+#include "core/net/line_server.h"
 #include "core/store/sample_store.h"
 
 namespace sluice::app {
@@ -42,6 +45,7 @@ class App {
  private:
   void start(std::shared_ptr<const config::Config> config);
   bool listen();
+  bool listen_for_agent_checks();
   boost::asio::awaitable<void> handle_signals();
   boost::asio::awaitable<Mistakes> reload();
   boost::asio::awaitable<void> shut_down();
@@ -89,11 +93,14 @@ class App {
 
   std::unique_ptr<FleetLoop> fleet_loop_;
   std::unique_ptr<GateLoop> gate_loop_;
+  std::unique_ptr<ReaderWatch> reader_watch_;
   std::unique_ptr<ProbeLoop> probe_loop_;
+  std::unique_ptr<JournalWriter> journal_;
   std::unique_ptr<RuleLoop> rule_loop_;
   std::unique_ptr<NotifyLoop> notify_loop_;
   std::unique_ptr<ForwardLoop> forward_loop_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<net::LineServer> agent_checks_;
   std::vector<std::unique_ptr<net::HttpServer>> old_servers_;
 };
 

@@ -24,6 +24,7 @@ namespace {
 constexpr Duration kStalled = 30s;    // without housekeeping: the event loop is stuck
 constexpr Duration kQueryTime = 10s;  // the longest one query may hold the event loop up
 constexpr Duration kOverrideMax = 24h * 30;
+constexpr size_t kWordsMax = 1000;  // bytes of an operator's reason
 
 HttpResponse text(int status, std::string body) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
@@ -139,6 +140,7 @@ asio::awaitable<HttpResponse> App::answer_upstream_word(const HttpRequest& reque
   const std::string_view action = field(in, "action");
   gate::Override word;
   word.target = field(in, "target");
+  if (action == "auto" && word.target.empty()) word.target = "*";
   word.reason = field(in, "reason");
   word.by = field(in, "author");
 
@@ -151,6 +153,14 @@ asio::awaitable<HttpResponse> App::answer_upstream_word(const HttpRequest& reque
     const auto kind = gate::override_action(action);
     if (!kind)
       co_return api::failure(400, "bad_data", "action must be disable, enable, drain, freeze or auto");
+    const bool about_pool = word.target.empty() || word.target == "*";
+    if (about_pool != (*kind == gate::Override::Action::kFreeze)) {
+      co_return api::failure(400, "bad_data",
+                             "freeze is about a pool (target \"*\"), all others about a target");
+    }
+    if (word.reason.size() > kWordsMax || word.by.size() > kWordsMax) {
+      co_return api::failure(400, "bad_data", "reason and author must be at most 1000 bytes");
+    }
     const Result<Duration> duration = parse_duration(field(in, "duration"));
     if (duration.has_error() || *duration <= Duration::zero() || *duration > kOverrideMax) {
       co_return api::failure(400, "bad_data",

@@ -199,9 +199,20 @@ void App::add_gate_metrics(FamilyList& out) const {
     out.add(kGateConflicts, static_cast<double>(gate.counters(view->pool)->conflicts),
             {{"pool", view->pool}});
   }
-  for (const gate::PoolView& view : views) {
-    for (const gate::SickAgent& sick : view.sick)
-      out.add(kAgentSick, 1, {{"pool", view.pool}, {"agent", sick.agent}});
+  for (const gate::PoolView* view : views) {
+    if (view->api_failing >= 0) out.add(kPoolApiFailing, view->api_failing / 100.0, {{"pool", view->pool}});
+  }
+  const auto each_watched = [&](const MetricFamily& family, auto value) {
+    for (const auto& [pool, readers] : reader_watch_->pools())
+      out.add(family, static_cast<double>(value(readers.stats())), {{"pool", pool}});
+  };
+  each_watched(kReaders, [](const gate::ReaderStats& stats) { return stats.readers; });
+  each_watched(kReadersBehind, [](const gate::ReaderStats& stats) { return stats.behind; });
+  each_watched(kReaderLag, [](const gate::ReaderStats& stats) { return to_seconds(stats.lag); });
+  out.add(kJournalDropped, static_cast<double>(journal_->dropped()));
+  for (const gate::PoolView* view : views) {
+    for (const gate::SickAgent& sick : view->sick)
+      out.add(kAgentSick, 1, {{"pool", view->pool}, {"agent", sick.agent}});
   }
   out.add(kFleetAgents, static_cast<double>(fleet_loop_->members().size()));
   out.add(kNotifierRole, 1, {{"role", std::string(to_string(fleet_loop_->role()))}});

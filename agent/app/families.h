@@ -124,6 +124,20 @@ inline constexpr MetricFamily kPoolDisabled{"sluice_pool_disabled", kGauge,
                                             "Members of the pool that are disabled."};
 inline constexpr MetricFamily kPoolFrozen{"sluice_pool_frozen", kGauge,
                                           "1 while nothing new is disabled in the pool, by why."};
+inline constexpr MetricFamily kPoolApiFailing{
+    "sluice_pool_api_failing_ratio", kGauge,
+    "Share of the pool's API (upstream.efficacy) that fails, as the median agent sees it."};
+inline constexpr MetricFamily kReaders{
+    "sluice_pool_readers", kGauge,
+    "Readers of the pool's flags that acknowledge what they see; on the agent that watches them."};
+inline constexpr MetricFamily kReadersBehind{"sluice_pool_readers_behind", kGauge,
+                                             "Readers that have not acknowledged the pool's newest epoch."};
+inline constexpr MetricFamily kReaderLag{
+    "sluice_pool_reader_lag_seconds", kGauge,
+    "For how long the slowest reader has acted on an older epoch of the pool, in seconds."};
+inline constexpr MetricFamily kJournalDropped{
+    "sluice_journal_dropped_total", kCounter,
+    "Probes left out of the probe journal because the disk did not keep up."};
 inline constexpr MetricFamily kAgentSick{
     "sluice_agent_sick", kGauge,
     "1 for an agent whose votes on the pool do not count: it fails what the others pass."};

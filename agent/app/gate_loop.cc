@@ -82,6 +82,10 @@ gate::Commands without_framing(gate::Commands commands) {
 
 }  // namespace
 
+std::vector<gate::PoolSetup> pool_setups(const config::Config& config) {
+  return setups_of(config);
+}
+
 GateLoop::GateLoop(Edge& edge, Instruments& instruments, std::string agent, std::string zone)
     : edge_(edge),
       instruments_(instruments),
@@ -113,6 +117,10 @@ gate::Attention GateLoop::observe(const std::string& pool, const std::string& ta
   const gate::Seen seen = gate_.observe(edge_.clock.now(), pool, target, good, reason);
   if (seen.change) wakeup_.notify();
   return seen.attention;
+}
+
+void GateLoop::observe_api(std::string_view job, std::string_view instance, bool good) {
+  gate_.observe_api(edge_.clock.now(), job, instance, good);
 }
 
 Timestamp GateLoop::shared_now(std::string_view pool) const {
@@ -333,6 +341,10 @@ asio::awaitable<Result<void>> GateLoop::withdraw_override(std::string pool, std:
   gate_.look_again(pool, edge_.clock.now());
   wakeup_.notify();
   co_return Result<void>{};
+}
+
+asio::awaitable<Result<net::RedisReplies>> GateLoop::ask(std::vector<net::RedisCommand> commands) {
+  co_return co_await link_->run(std::move(commands), command_deadline());
 }
 
 asio::awaitable<Result<std::vector<std::string>>> GateLoop::audit_log(std::string pool) {

@@ -17,6 +17,9 @@
 
 namespace sluice::app {
 
+// The pools of a configuration, as the gate takes them.
+std::vector<gate::PoolSetup> pool_setups(const config::Config& config);
+
 class GateLoop {
  public:
   GateLoop(Edge& edge, Instruments& instruments, std::string agent, std::string zone);
@@ -25,10 +28,16 @@ class GateLoop {
   void configure(const config::Config& config);
   gate::Attention observe(const std::string& pool, const std::string& target, bool good,
                           std::string_view reason);
+  // A probe of any job: pools whose efficacy is judged by that job take notice.
+  void observe_api(std::string_view job, std::string_view instance, bool good);
   // An operator's word; kUnavailable when Redis cannot be told.
   boost::asio::awaitable<Result<void>> set_override(std::string pool, gate::Override word);
   boost::asio::awaitable<Result<void>> withdraw_override(std::string pool, std::string target,
                                                          std::string by);
+  // For what stands beside the decisions: commands to the shared Redis, and the keys of a pool in it. Only
+  // with has_redis().
+  boost::asio::awaitable<Result<net::RedisReplies>> ask(std::vector<net::RedisCommand> commands);
+  gate::PoolKeys keys(std::string_view pool) const { return gate::pool_keys(pool, redis_->prefix); }
   // The audit trail of a pool, newest first, as JSON objects.
   boost::asio::awaitable<Result<std::vector<std::string>>> audit_log(std::string pool);
 

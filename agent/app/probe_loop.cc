@@ -74,8 +74,13 @@ Labels labels_of(const config::Job& job, const config::Target& target) {
 }  // namespace
 
 ProbeLoop::ProbeLoop(Edge& edge, store::SampleStore& store, exposition::MetricsPage& page,
-                     OnVerdict on_verdict)
-    : edge_(edge), store_(store), page_(page), on_verdict_(std::move(on_verdict)), wakeup_(edge) {}
+                     OnVerdict on_verdict, OnEnd on_end)
+    : edge_(edge),
+      store_(store),
+      page_(page),
+      on_verdict_(std::move(on_verdict)),
+      on_end_(std::move(on_end)),
+      wakeup_(edge) {}
 
 ProbeLoop::~ProbeLoop() = default;
 
@@ -195,6 +200,7 @@ void ProbeLoop::take_result(Probed& probed, const schedule::Due& due, exporters:
   gate::Attention attention = probed.health.attention();
   if (!probed.pool.empty()) attention = on_verdict_(probed.pool, probed.target.address, good, reason);
   scheduler_.set_pace(probed.id, pace_of(attention), now);
+  on_end_({probed.job, probed.target.instance, good, reason, result.duration, began});
 
   std::vector<MetricPoint> points = std::move(result.points);
   points.push_back({&exporters::kProbeSuccess, {}, good ? 1.0 : 0.0});

@@ -25,7 +25,18 @@ class ProbeLoop {
   using OnVerdict = std::function<gate::Attention(const std::string& pool, const std::string& target,
                                                   bool good, std::string_view reason)>;
 
-  ProbeLoop(Edge& edge, store::SampleStore& store, exposition::MetricsPage& page, OnVerdict on_verdict);
+  // Every probe that has ended, of whatever job; valid for the call.
+  struct Ended {
+    std::string_view job, instance;
+    bool good = false;
+    std::string_view reason;
+    Duration took{};
+    Timestamp began{};
+  };
+  using OnEnd = std::function<void(const Ended&)>;
+
+  ProbeLoop(Edge& edge, store::SampleStore& store, exposition::MetricsPage& page, OnVerdict on_verdict,
+            OnEnd on_end);
   ~ProbeLoop();
 
   // This agent's part of a target that a fleet watches together.
@@ -63,6 +74,7 @@ class ProbeLoop {
   store::SampleStore& store_;
   exposition::MetricsPage& page_;
   OnVerdict on_verdict_;
+  OnEnd on_end_;
   Assign assign_ = [](const config::Job& job, const config::Target&) {
     return Share{.phase_shift = {}, .fast_interval = job.health.fast_interval};
   };

@@ -74,6 +74,7 @@ class Loader {
     if (const Node* node = fields.child("modules"))
       read_modules(*node, diagnostics_, folder_, config_.modules);
     fields.each("probes", [&](const Node& node, const std::string& name) { read_job(node, name); });
+    check_efficacy_jobs();
     fields.strings("rule_files", config_.rule_patterns);
     read_packs(fields);
     if (const Node* node = fields.child("alerting")) read_alerting(*node);
@@ -118,6 +119,10 @@ class Loader {
     if (fields.string("config_file", config_.web.config_file)) {
       config_.web.config_file = resolve_path(folder_, config_.web.config_file);
     }
+    if (fields.string("agent_check_address", config_.web.agent_check_address) &&
+        config_.web.agent_check_address.rfind(':') == std::string::npos) {
+      fields.mistake("agent_check_address", "must be HOST:PORT or :PORT");
+    }
     if (fields.string("external_url", config_.web.external_url)) {
       while (config_.web.external_url.ends_with('/')) config_.web.external_url.pop_back();
     }
@@ -128,6 +133,7 @@ class Loader {
     Fields fields(node, diagnostics_, "store");
     fields.duration("retention", config_.store.retention, 1min);
     fields.size("series_max", config_.store.series_max, 1'000, 10'000'000);
+    fields.bytes("journal_size", config_.store.journal_bytes);
     if (fields.string("path", config_.store.path))
       config_.store.path = resolve_path(folder_, config_.store.path);
     fields.done();
@@ -303,6 +309,30 @@ class Loader {
     fields.done();
   }
 
+  void read_efficacy(const Node& node, const std::string& name, gate::EfficacyPolicy& efficacy) {
+    Fields fields(node, diagnostics_, name);
+    fields.require("job");
+    fields.string("job", efficacy.job);
+    fields.duration("window", efficacy.window, 1s);
+    fields.duration("hold", efficacy.hold);
+    fields.done();
+    if (!efficacy.job.empty()) efficacy_jobs_.emplace_back(efficacy, node.mark);
+  }
+
+  // Jobs may be named before they are written down.
+  void check_efficacy_jobs() {
+    for (const auto& [efficacy, mark] : efficacy_jobs_) {
+      const auto job = std::find_if(config_.jobs.begin(), config_.jobs.end(),
+                                    [&](const Job& candidate) { return candidate.name == efficacy.job; });
+      if (job == config_.jobs.end()) {
+        diagnostics_.add(mark, fmt::format("efficacy.job: there is no job {}", quote(efficacy.job)));
+      } else if (efficacy.window < 2 * job->interval) {
+        diagnostics_.add(mark, fmt::format("efficacy.window must be at least two intervals of the job {}: {}",
+                                           quote(efficacy.job), format_duration(2 * job->interval)));
+      }
+    }
+  }
+
   void read_upstream(const Node& node, const std::string& name, Job& job) {
     Fields fields(node, diagnostics_, name);
     gate::PoolPolicy pool;
@@ -318,6 +348,8 @@ class Loader {
     if (fields.choice("mode", mode, {"enforce", "shadow"})) pool.mode = *gate_modes().from_word(mode);
     if (const Node* time = fields.child("disable_time"))
       read_disable_time(*time, name + ".disable_time", pool.disable_time);
+    if (const Node* efficacy = fields.child("efficacy"))
+      read_efficacy(*efficacy, name + ".efficacy", pool.efficacy);
     fields.number("eject_ratio", pool.eject_ratio, 0, 1);
     fields.number("release_ratio", pool.release_ratio, 0, 1);
     fields.duration("eject_for", pool.eject_for);
@@ -381,6 +413,7 @@ class Loader {
   std::string folder_;
   const Environment& environment_;
   std::set<std::string> job_names_, target_keys_, pools_;
+  std::vector<std::pair<gate::EfficacyPolicy, Mark>> efficacy_jobs_;
 };
 
 void append(Mistakes& all, Mistakes more) {

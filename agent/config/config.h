@@ -49,6 +49,7 @@ struct Agent {
 struct Web {
   std::string listen_address = ":9808";
   std::string config_file;   // TLS and basic auth, exporter-toolkit format
+  std::string agent_check_address;  // HOST:PORT for HAProxy's agent-check; empty: none
   std::string external_url;  // where people reach this agent; empty: http://<name>:<port>
   net::WebConfig access;     // what config_file says
 
@@ -59,6 +60,7 @@ struct Store {
   Duration retention = 2h;
   size_t series_max = 200'000;
   std::string path;  // folder for the state that survives a restart; empty: nothing survives
+  size_t journal_bytes = 64 << 20;  // of the probe journal in that folder; 0: none is written
 
   bool operator==(const Store&) const = default;
 };

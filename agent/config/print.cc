@@ -330,6 +330,13 @@ void print_upstream(Printer& p, const gate::PoolPolicy& pool) {
   p.duration("decay", pool.disable_time.decay);
   p.number("jitter_percent", pool.disable_time.jitter_percent);
   p.close();
+  if (!pool.efficacy.job.empty()) {
+    p.open("efficacy");
+    p.text("job", pool.efficacy.job);
+    p.duration("window", pool.efficacy.window);
+    p.duration("hold", pool.efficacy.hold);
+    p.close();
+  }
   p.number("eject_ratio", pool.eject_ratio);
   p.number("release_ratio", pool.release_ratio);
   p.duration("eject_for", pool.eject_for);
@@ -337,6 +344,7 @@ void print_upstream(Printer& p, const gate::PoolPolicy& pool) {
   p.number("min_votes", pool.min_votes);
   p.number("min_zones", pool.min_zones);
   p.number("vantages", pool.vantages);
+  p.number("max_probes_per_second", pool.max_probes_per_second);
   p.duration("agent_memory", pool.agent_memory);
   p.number("freeze_percent", pool.freeze_percent);
   p.duration("freeze_window", pool.freeze_window);
@@ -351,6 +359,8 @@ void print_job(Printer& p, const Job& job) {
   p.text("module", job.module);
   p.duration("interval", job.interval);
   p.duration("timeout", job.timeout);
+  p.number("vantages", job.vantages);
+  p.number("max_probes_per_second", job.max_probes_per_second);
   p.open("static_configs");
   for (const Target& target : job.targets) {
     p.item();
@@ -379,11 +389,13 @@ void print_sections(Printer& p, const Config& config) {
   p.text("listen_address", config.web.listen_address);
   p.text("config_file", config.web.config_file);
   p.text("external_url", config.web.external_url);
+  p.text("agent_check_address", config.web.agent_check_address);
   p.close();
   p.open("store");
   p.duration("retention", config.store.retention);
   p.number("series_max", static_cast<double>(config.store.series_max));
   p.text("path", config.store.path);
+  p.number("journal_size", static_cast<double>(config.store.journal_bytes));
   p.close();
   if (config.redis) {
     p.open("redis");

@@ -1,5 +1,7 @@
 #include "agent/gate/gate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "agent/gate/assign.h"
@@ -156,7 +158,7 @@ void Gate::configure(Instant now, std::vector<PoolSetup> setups) {
     pool.next_turn = now;
     if (setup.policy.vote_lifetime <= Duration::zero()) {
       setup.policy.vote_lifetime =
-          3 * std::max({setup.policy.interval, setup.health.down_interval, setup.timeout});
+          3 * std::max({setup.policy.interval, setup.health.down_interval, setup.timeout, kTurnMin});
     }
     std::map<std::string, Watched, std::less<>> members;
     for (const Member& member : setup.members) {
@@ -180,6 +182,12 @@ bool Gate::probes(std::string_view name, std::string_view target) const {
   if (pool == nullptr) return true;
   const auto it = pool->members.find(target);
   return it == pool->members.end() || it->second.assigned;
+}
+
+bool Gate::chosen_for(std::string_view name, std::string_view task) const {
+  const Pool* pool = find(name);
+  if (pool == nullptr || pool->retiring) return false;
+  return pool->live.empty() || is_chosen(agent_, fmt::format("{} of {}", task, name), pool->live, 1);
 }
 
 Duration Gate::phase_shift(std::string_view name, std::string_view target, Instant now,

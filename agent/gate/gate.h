@@ -106,6 +106,9 @@ class Gate {
   // Changes with the set of live agents, which assignments() counts: when it has grown, ask again for every
   // target.
   bool probes(std::string_view pool, std::string_view target) const;
+  // For what one agent of the fleet does for a pool: whether this is the one. Until a turn has seen the
+  // fleet: yes.
+  bool chosen_for(std::string_view pool, std::string_view task) const;
   uint64_t assignments() const { return assignments_; }
   // For TargetSpec::phase_shift: puts this agent's probes of the target at its place in the fleet's stream of
   // them. `shared` is Redis time at `now`.

@@ -5,7 +5,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -18,6 +17,7 @@
 #include "core/net/compression.h"
 #include "core/net/deadline.h"
 #include "core/net/http_codec.h"
+#include "core/net/listen.h"
 #include "core/net/password.h"
 #include "core/net/tcp_stream.h"
 #include "core/net/tls.h"
@@ -32,7 +32,6 @@ constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kCompressFrom = 1024;         // smaller bodies are not worth it
 constexpr size_t kCompressSlice = 256 * 1024;  // about 2 ms of work, then others get their turn
 constexpr Duration kRefusalTimeout = 2s;       // how long a refused client gets to read why
-constexpr int kBacklog = 256;
 
 // One connection as the server knows it.
 struct Connection {
@@ -291,33 +290,6 @@ asio::awaitable<void> serve_connection(SharedPtr shared, tcp::socket socket, End
   if (shared->connections.empty()) shared->gone.cancel();
 }
 
-Result<tcp::endpoint> to_endpoint(const std::string& listen_address) {
-  const Result<HostPort> parsed = parse_host_port(listen_address);
-  if (!parsed) return parsed.error();
-  if (parsed->host.empty()) return tcp::endpoint(tcp::v6(), parsed->port);
-  const std::optional<IpAddress> address = parse_ip(parsed->host == "localhost" ? "127.0.0.1" : parsed->host);
-  if (!address) return invalid(fmt::format("\"{}\": listen on an address, not on a name", listen_address));
-  return to_asio({*address, parsed->port});
-}
-
-Result<void> open(tcp::acceptor& acceptor, tcp::endpoint endpoint, const std::string& listen_address) {
-  boost::system::error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  const bool any = endpoint.address().is_unspecified() && endpoint.address().is_v6();
-  if (error && any) {  // a host without IPv6
-    endpoint = tcp::endpoint(tcp::v4(), endpoint.port());
-    error = {};
-    acceptor.open(endpoint.protocol(), error);
-  } else if (!error && any) {
-    acceptor.set_option(asio::ip::v6_only(false), error);
-  }
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(kBacklog, error);
-  if (error) return unavailable(fmt::format("cannot listen on {}: {}", listen_address, error.message()));
-  return {};
-}
-
 class Server final : public HttpServer {
  public:
   Server(const asio::any_io_executor& executor, HttpServerOptions options, HttpHandler handler, Log log)
@@ -333,10 +305,10 @@ class Server final : public HttpServer {
   }
 
   Result<void> start() {
-    const Result<tcp::endpoint> endpoint = to_endpoint(shared_->options.listen_address);
+    const Result<tcp::endpoint> endpoint = listen_endpoint(shared_->options.listen_address);
     if (!endpoint) return endpoint.error();
     if (const Result<void> checked = reconfigure(shared_->options.web); !checked) return checked;
-    return open(acceptor_, *endpoint, shared_->options.listen_address);
+    return open_acceptor(acceptor_, *endpoint, shared_->options.listen_address);
   }
 
   uint16_t port() const override {
