@@ -11,10 +11,10 @@ namespace {
 
 constexpr size_t kWhyBytesMax = 200;
 
-// HAProxy reads a description up to the end of the line.
+// HAProxy takes what follows " #" for a description; without the blank it does not know the word.
 std::string described(std::string_view word, std::string_view why) {
   std::string out(word);
-  if (!why.empty()) out += '#';
+  if (!why.empty()) out += " #";
   for (const char c : why.substr(0, kWhyBytesMax)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   return out;
 }

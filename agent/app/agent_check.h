@@ -6,7 +6,7 @@
 //     server auth1 10.0.0.1:443 agent-send "auth https://auth1.example.com\n"
 //
 // The line is "POOL TARGET" or, where only one pool has it, "TARGET". The answers, of HAProxy's own words:
-// "ready up 100%", "ready up 40%" (slow start), "down#why", "drain" (an operator lets it run dry). For what
+// "ready up 100%", "ready up 40%" (slow start), "down #why", "drain" (an operator lets it run dry). For what
 // we do not know: "ready up 100%", so that what left the configuration is used again.
 
 #include <functional>

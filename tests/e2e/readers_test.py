@@ -284,7 +284,7 @@ class ReadersTest(unittest.TestCase):
         see("it acknowledges", lambda: self.redis_cli("HEXISTS", "sluice:{auth}:readers", "python") == "1")
         client.send_signal(signal.SIGSTOP)
         self.sluice("disable", target, "--pool", "auth", "--reason", "test")
-        see("its lag grows", lambda: self.agent.metric("sluice_pool_reader_lag_seconds", 'pool="auth"') > 1, within=60)
+        see("its lag grows", lambda: (self.agent.metric("sluice_pool_reader_lag_seconds", 'pool="auth"') or 0) > 1, within=60)
         self.assertEqual(self.agent.metric("sluice_pool_readers_behind", 'pool="auth"'), 1)
         client.send_signal(signal.SIGCONT)
         see("it has caught up", lambda: self.agent.metric("sluice_pool_reader_lag_seconds", 'pool="auth"') == 0, within=60)

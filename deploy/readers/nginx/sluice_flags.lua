@@ -10,7 +10,8 @@ local function poll(premature, options)
   client:set_timeout(500)
   if not client:connect(options.redis_host, options.redis_port) then return end
   for _, server in ipairs(options.servers) do
-    local left_ms = client:pttl(options.key:gsub("{target}", server.target))
+    local key = options.key:gsub("{target}", (server.target:gsub("%%", "%%%%")))
+    local left_ms = client:pttl(key)
     if not left_ms then return end
     if left_ms > 0 then
       ngx.shared.sluice:set(server.target, true, left_ms / 1000)

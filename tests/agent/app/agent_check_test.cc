@@ -39,8 +39,8 @@ class AgentCheckTest : public testing::Test {
 TEST_F(AgentCheckTest, answers_in_haproxys_words) {
   EXPECT_EQ(ask("auth a"), "ready up 100%");
   say(gate::Override::Action::kDisable);
-  EXPECT_EQ(ask("auth a"), "down#operator: rack 7");
-  EXPECT_EQ(ask("a"), "down#operator: rack 7");
+  EXPECT_EQ(ask("auth a"), "down #operator: rack 7");
+  EXPECT_EQ(ask("a"), "down #operator: rack 7");
   EXPECT_EQ(ask("auth b"), "ready up 100%");
   say(gate::Override::Action::kDrain);
   EXPECT_EQ(ask("auth a"), "drain");
@@ -48,7 +48,7 @@ TEST_F(AgentCheckTest, answers_in_haproxys_words) {
 
 TEST_F(AgentCheckTest, a_lease_that_ran_out_disables_nothing) {
   say(gate::Override::Action::kDisable);
-  EXPECT_EQ(ask("auth a", kNow + 29s), "down#operator: rack 7");
+  EXPECT_EQ(ask("auth a", kNow + 29s), "down #operator: rack 7");
   EXPECT_EQ(ask("auth a", kNow + 30s), "ready up 100%");
 }
 
