@@ -309,11 +309,12 @@ class Run {
   void note_data(CompiledRule& rule, bool has_elements) {
     RuleStatus& status = rule.status;
     if (rule.need.kind == Need::Kind::kNothing) return;
-    // Nearly every rule has an empty answer nearly always. Looking every time would cost as much as
-    // evaluating it.
+    // Nearly every rule has an empty answer and no alerts nearly always. Looking every time would cost as
+    // much as evaluating it.
+    const bool quiet = !has_elements && rule.alerts->active() == 0;
     const bool seen_lately =
         rule.data_seen_at && at_ >= *rule.data_seen_at && at_ - *rule.data_seen_at < kDataCheckInterval;
-    if (!has_elements && !status.no_data && rule.no_data != NoData::kAlert && seen_lately) return;
+    if (quiet && !status.no_data && rule.no_data != NoData::kAlert && seen_lately) return;
     const bool present = has_elements || presence_.present(rule.need);
     if (present) rule.data_seen_at = at_;
     status.had_data |= present;

@@ -210,12 +210,20 @@ TEST_F(GroupTest, lost_data_hold_a_firing_alert_and_are_told) {
   EXPECT_EQ(group.alerts(0)->alerts()[0]->held, Held::kNoData);
   EXPECT_FALSE(group.status(0).no_data);
   stale(R"(up{i="b"})", 30);
-  EXPECT_EQ(events(group.evaluate_at(at(30), store)), "") << "looked a moment ago";
-  EXPECT_EQ(events(group.evaluate_at(at(60), store)), "rule lost its data");
+  EXPECT_EQ(events(group.evaluate_at(at(30), store)), "rule lost its data");
   EXPECT_TRUE(group.status(0).no_data);
   EXPECT_EQ(group.alerts(0)->status(), AlertStatus::kFiring);
   sample(R"(up{i="a"})", 75, 1);
   EXPECT_EQ(events(group.evaluate_at(at(75), store)), "rule has data again; alert resolved: no_data");
+}
+
+TEST_F(GroupTest, a_quiet_rule_is_asked_for_its_data_once_a_minute) {
+  Group group(group_of({alert("Down", "up == 0")}), {});
+  sample(R"(up{i="a"})", 0, 1);
+  group.evaluate_at(at(0), store);
+  stale(R"(up{i="a"})", 15);
+  EXPECT_EQ(events(group.evaluate_at(at(30), store)), "");
+  EXPECT_EQ(events(group.evaluate_at(at(60), store)), "rule lost its data");
 }
 
 TEST_F(GroupTest, data_of_what_is_no_longer_watched_are_not_lost_but_over) {
