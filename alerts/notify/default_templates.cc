@@ -107,8 +107,9 @@ constexpr std::string_view kSluice = SLUICE_SUBJECT_TEMPLATES R"tmpl(
 {{- else }} is over after {{ lasted .StartsAt .EndsAt }} ({{ date "15:04:05" .StartsAt }} to {{ date "15:04:05 MST" .EndsAt }}){{ end }}
 {{ template "__sluice_facts" . }}
 {{ if and .Annotations.description (eq .Status "firing") }}{{ slackEscape (clip 500 .Annotations.description) }}
-{{ end }}{{ template "__sluice_links" . }}
-{{ end -}}
+{{ end }}{{ template "__sluice_links" . }}{{ if or .Annotations.runbook_url .Annotations.runbook .Annotations.dashboard_url .Annotations.dashboard .GeneratorURL }}
+{{ end }}
+{{- end -}}
 {{- define "__sluice_silence_url" -}}
 {{ .ExternalURL }}/#/silences/new?filter=%7B{{ range $i, $pair := .CommonLabels.SortedPairs }}{{ if $i }}%2C%20{{ end }}{{ urlquery $pair.Name }}%3D%22{{ urlquery $pair.Value }}%22{{ end }}%7D
 {{- end -}}

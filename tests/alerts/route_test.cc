@@ -62,7 +62,7 @@ TEST(RouteTest, keys_are_the_path_of_matchers) {
   std::vector<std::string> keys;
   for (size_t i = 0; i < tree.size(); ++i) keys.push_back(tree.node(i).key);
   EXPECT_EQ(keys[0], "{}");
-  EXPECT_NE(std::find(keys.begin(), keys.end(), "{}/{service=~\"^(?:mysql|cassandra)$\"}"), keys.end())
+  EXPECT_NE(std::find(keys.begin(), keys.end(), "{}/{service=~\"mysql|cassandra\"}"), keys.end())
       << "not among: " << keys[1];
   EXPECT_NE(std::find(keys.begin(), keys.end(), "{}/{team=\"front\"}/{severity=\"page\"}"), keys.end());
 }

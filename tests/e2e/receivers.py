@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import json
+import logging
 import ssl
 import subprocess
 import threading
@@ -87,6 +88,8 @@ class MailServer:
 
     def __init__(self, tls=None, implicit=False, users=None, without=()):
         from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+        for name in ("mail.log", "asyncio"):  # what it thinks of a test's settings, and of connections cut at the end
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.mails, self.refuse, self.refuse_message, self.attempts = [], {}, None, 0
         server = self
 
@@ -131,6 +134,9 @@ class MailServer:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.listening.close()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
 
 

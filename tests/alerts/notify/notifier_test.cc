@@ -173,7 +173,8 @@ TEST(NotifierTest, a_template_that_does_not_parse_is_a_mistake_that_names_the_pl
   slack.text = "{{ .Alerts";
   const auto request = request_of(integration_of("chat", slack), {golden_notification(false)}, Look::kSluice);
   ASSERT_FALSE(request);
-  EXPECT_NE(request.error().message.find("receiver chat: template: chat/slack/0.text:1:"), std::string::npos)
+  EXPECT_NE(request.error().message.find("chat/slack/0.text: template: chat/slack/0.text:1:"),
+            std::string::npos)
       << request.error().message;
 }
 
