@@ -165,34 +165,68 @@ void add_remote(CLI::App* app, RemoteOptions& options) {
 }
 
 void add_upstreams(CLI::App& root, int& exit_code, UpstreamOptions& options) {
-  CLI::App* app = root.add_subcommand("upstreams", "Show upstreams; disable or enable one by hand");
+  CLI::App* app =
+      root.add_subcommand("upstreams", "Show upstreams; disable, drain or enable one, freeze a pool by hand");
   add_remote(app, options);
   app->require_subcommand(0, 1);
   app->callback([&exit_code, app, &options] {
     if (app->get_subcommands().empty()) exit_code = upstreams_list(options);
   });
   const auto command = [&](const char* name, const char* help, int (*act)(const UpstreamOptions&),
-                           bool takes_duration) {
+                           bool takes_duration, bool about_pool = false) {
     CLI::App* sub = app->add_subcommand(name, help);
     sub->fallthrough();
-    sub->add_option("TARGET", options.target, "The upstream, as `sluice upstreams` prints it")->required();
-    sub->add_option("--pool", options.pool, "Its pool, when several pools have such a target")
-        ->type_name("NAME");
+    if (about_pool) {
+      sub->add_option("POOL", options.target, "The pool")->required();
+    } else {
+      sub->add_option("TARGET", options.target, "The upstream, as `sluice upstreams` prints it")->required();
+      sub->add_option("--pool", options.pool, "Its pool, when several pools have such a target")
+          ->type_name("NAME");
+    }
     if (takes_duration) {
       sub->add_option("--for", options.duration, "How long this word holds")
           ->capture_default_str()
           ->type_name("D");
       sub->add_option("--reason", options.reason, "Why; others will read it")->required()->type_name("TEXT");
-      sub->add_option("--author", options.author, "Who; the login name unless told")->type_name("NAME");
     }
+    sub->add_option("--author", options.author, "Who; the login name unless told")->type_name("NAME");
     runs(sub, exit_code, [act, &options] { return act(options); });
   };
   command("disable", "Disable an upstream, whatever its probes say", upstreams_disable, true);
+  command("drain", "Disable an upstream, and tell readers that understand it to let what runs end",
+          upstreams_drain, true);
   command("enable", "Keep an upstream enabled, whatever its probes say", upstreams_enable, true);
   command("auto", "Take the operator's word back: the probes decide again", upstreams_auto, false);
+  command("freeze", "Disable nothing new in a pool, whatever its probes say", upstreams_freeze, true, true);
+  command("unfreeze", "Take that back", upstreams_unfreeze, false, true);
   CLI::App* log = app->add_subcommand("log", "Show what was decided lately, by whom and why");
+  log->add_option("--pool", options.pool, "Only this pool")->type_name("NAME");
   log->fallthrough();
   runs(log, exit_code, [&options] { return upstreams_log(options); });
+}
+
+void add_replay(CLI::App& root, int& exit_code, ReplayOptions& options) {
+  CLI::App* app = root.add_subcommand(
+      "replay",
+      "Play a configuration over recorded probes: what it would have disabled, whom it would have told");
+  app->add_option("--config,--config.file", options.config_file, "The configuration to judge")
+      ->type_name("FILE")
+      ->required();
+  app->add_option("--env-file", options.env_file, "Variables for ${NAME}")->type_name("FILE");
+  CLI::Option* journal =
+      app->add_option("--journal", options.journals,
+                      "An agent's store.path, or a journal in it; several for several agents. The "
+                      "configuration's store.path unless told")
+          ->type_name("PATH");
+  app->add_option("--openmetrics", options.openmetrics_file, "Samples instead, probe_success among them")
+      ->type_name("FILE")
+      ->excludes(journal);
+  app->add_option("--from", options.from,
+                  "Begin: Unix seconds, RFC 3339, or -6h before the end of the record")
+      ->type_name("T");
+  app->add_option("--to", options.to, "End, likewise")->type_name("T");
+  app->add_flag("--json", options.json, "Print the report as JSON");
+  runs(app, exit_code, [&options] { return replay(options); });
 }
 
 void add_alerts(CLI::App& root, int& exit_code, AlertsOptions& options) {
@@ -266,6 +300,7 @@ int main(int argc, char** argv) {
   auto alerts_options = remote<AlertsOptions>();
   auto silence_options = remote<SilenceOptions>();
   DrillOptions drill_options;
+  ReplayOptions replay_options;
   add_run(app, exit_code, run_options);
   add_check(app, exit_code, check_options);
   add_test(app, exit_code, test_options);
@@ -275,6 +310,7 @@ int main(int argc, char** argv) {
   add_alerts(app, exit_code, alerts_options);
   add_silence(app, exit_code, silence_options);
   add_drill(app, exit_code, drill_options);
+  add_replay(app, exit_code, replay_options);
 
   try {
     app.parse(argc, argv);

@@ -77,6 +77,9 @@ int upstreams_list(const UpstreamOptions& options);
 int upstreams_disable(const UpstreamOptions& options);
 int upstreams_enable(const UpstreamOptions& options);
 int upstreams_auto(const UpstreamOptions& options);  // takes the operator's word back
+int upstreams_drain(const UpstreamOptions& options);
+int upstreams_freeze(const UpstreamOptions& options);  // target is a pool's name
+int upstreams_unfreeze(const UpstreamOptions& options);
 int upstreams_log(const UpstreamOptions& options);
 
 struct AlertsOptions : RemoteOptions {
@@ -91,6 +94,15 @@ struct SilenceOptions : RemoteOptions {
 int silence_add(const SilenceOptions& options);
 int silence_list(const SilenceOptions& options);
 int silence_expire(const SilenceOptions& options);
+
+struct ReplayOptions {
+  std::string config_file, env_file;
+  std::vector<std::string> journals;  // folders (store.path) or files; one per agent
+  std::string openmetrics_file;
+  std::string from, to;  // Unix seconds, RFC 3339, or "-6h" before the newest probe
+  bool json = false;
+};
+int replay(const ReplayOptions& options);
 
 struct DrillOptions {
   std::string receiver;

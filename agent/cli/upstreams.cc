@@ -1,4 +1,4 @@
-// sluice upstreams [disable|enable|auto|log]
+// sluice upstreams [disable|drain|enable|auto|freeze|unfreeze|log]
 
 #include <fmt/format.h>
 
@@ -58,10 +58,18 @@ int speak(const UpstreamOptions& options, std::string_view action) {
   }
   if (options.json) {
     print_line(response->body);
+  } else if (options.target == "*" && action == "auto") {
+    print_line(fmt::format("pool {}: no longer frozen", options.pool));
+  } else if (options.target == "*") {
+    print_line(
+        fmt::format("pool {}: frozen for {}, nothing new is disabled", options.pool, options.duration));
   } else if (action == "auto") {
     print_line(fmt::format("{}: the probes decide again", options.target));
   } else {
-    print_line(fmt::format("{}: {}d for {}", options.target, action, options.duration));
+    const std::string_view done = action == "drain"     ? "drained"
+                                  : action == "disable" ? "disabled"
+                                                        : "enabled";
+    print_line(fmt::format("{}: {} for {}", options.target, done, options.duration));
   }
   return kFine;
 }
@@ -72,6 +80,7 @@ int upstreams_list(const UpstreamOptions& options) {
   json::value answer;
   if (const int code = fetch(options, "/api/v1/upstreams", answer); code != kFine) return code;
   if (options.json) return kFine;
+  std::vector<std::vector<std::string>> frozen = {{"FROZEN POOL", "WHY"}};
   std::vector<std::vector<std::string>> rows = {
       {"POOL", "TARGET", "VERDICT", "STATE", "SINCE", "LEASE", "WHY"}};
   for (const json::value& pool : answer.at("data").at("pools").as_array()) {
@@ -79,6 +88,7 @@ int upstreams_list(const UpstreamOptions& options) {
     for (const json::value& target : pool.at("targets").as_array()) {
       std::string state = text(target, "state");
       if (shadow && state == "disabled") state = "would be disabled";
+      if (text(target, "drain") == "true") state = "drained";
       std::string why = text(target, "by_operator") == "true" ? "operator: " + text(target, "reason")
                                                               : text(target, "evidence");
       if (const std::string hold = text(target, "hold"); why.empty() && hold != "none") why = "held: " + hold;
@@ -86,10 +96,15 @@ int upstreams_list(const UpstreamOptions& options) {
                       text(target, "since"), text(target, "lease"), why});
     }
   }
+  for (const json::value& pool : answer.at("data").at("pools").as_array()) {
+    if (const std::string why = text(pool, "freeze"); !why.empty())
+      frozen.push_back({text(pool, "pool"), why});
+  }
   if (rows.size() == 1) {
     print_line("no pools are configured");
   } else {
     fmt::print("{}", format_table(rows));
+    if (frozen.size() > 1) fmt::print("\n{}", format_table(frozen));
   }
   return kFine;
 }
@@ -104,9 +119,28 @@ int upstreams_auto(const UpstreamOptions& options) {
   return speak(options, "auto");
 }
 
+// Freezing is a word about the pool, not about one of its members.
+UpstreamOptions about_pool(UpstreamOptions options) {
+  options.pool = std::exchange(options.target, "*");
+  return options;
+}
+
+int upstreams_drain(const UpstreamOptions& options) {
+  return speak(options, "drain");
+}
+int upstreams_freeze(const UpstreamOptions& options) {
+  return speak(about_pool(options), "freeze");
+}
+int upstreams_unfreeze(const UpstreamOptions& options) {
+  return speak(about_pool(options), "auto");
+}
+
 int upstreams_log(const UpstreamOptions& options) {
   json::value answer;
-  if (const int code = fetch(options, "/api/v1/upstreams/log", answer); code != kFine) return code;
+  const std::string path = options.pool.empty()
+                               ? "/api/v1/upstreams/log"
+                               : "/api/v1/upstreams/log?" + query_parameter("pool", options.pool);
+  if (const int code = fetch(options, path, answer); code != kFine) return code;
   if (options.json) return kFine;
   std::vector<std::vector<std::string>> rows = {
       {"AT", "POOL", "TARGET", "ACTION", "MODE", "EPOCH", "BY", "REASON", "EVIDENCE"}};
