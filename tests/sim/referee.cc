@@ -173,6 +173,7 @@ void Referee::on_commit(size_t index, const std::string& pool,
     fail(fmt::format("{} wrote a record that cannot be read: {}", agent.name, parsed.error().message));
   const gate::Record& after = *parsed;
   const Timestamp now = world_.redis().time();
+  anybody_able_at_[pool] = world_.now();
   check_flags(pool, after);
   check_ends(pool, before, after);
   const gate::PoolSetup* setup = world_.setup(agent.generation, pool);
@@ -252,6 +253,8 @@ void Referee::check_disabling(size_t index, const std::string& pool, const std::
 
 // A flag is set or prolonged: was there a quorum, and for setting it, did enough agents really see it fail?
 void Referee::check_evidence(size_t index, const std::string& pool, const std::string& target, bool renewal) {
+  // Whatever lived only between two samples: who has just committed could, and with a quorum, as is checked here.
+  quorum_possible_at_[pool] = world_.now();
   if (disturbed()) return;
   const World::Agent& agent = world_.agents()[index];
   const gate::PoolSetup& setup = *world_.setup(agent.generation, pool);
