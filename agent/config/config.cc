@@ -14,6 +14,7 @@
 #include "agent/config/modules.h"
 #include "agent/config/names.h"
 #include "agent/config/parts.h"
+#include "agent/config/postgres_queries.h"
 #include "agent/config/rule_file.h"
 #include "agent/config/web_file.h"
 #include "agent/gate/commit.h"
@@ -491,6 +492,11 @@ void load_named_files(Config& config, const std::string& folder, const Environme
                       Mistakes& mistakes, std::vector<std::string>& warnings) {
   if (!config.web.config_file.empty()) {
     if (auto access = load_web_file(config.web.config_file, mistakes)) config.web.access = *access;
+  }
+  for (auto& [name, module] : config.modules) {
+    exporters::postgres::PostgresModule& postgres = module.postgres;
+    if (!postgres.queries_file.empty())
+      postgres.queries = load_postgres_queries(postgres.queries_file, mistakes);
   }
   load_rules(config, folder, mistakes, warnings);
   if (!config.alerting_file.empty()) load_alerting(config, environment, mistakes);

@@ -241,6 +241,7 @@ void read_postgres(const Node& node, Diagnostics& diagnostics, const std::string
   fields.boolean("fail_if_read_only", postgres.fail_if_read_only);
   fields.boolean("reuse_connection", postgres.reuse_connection);
   fields.boolean("statistics", postgres.statistics);
+  read_path(fields, "queries_file", folder, postgres.queries_file);
   fields.done();
 }
 

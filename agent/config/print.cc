@@ -272,6 +272,7 @@ void print_postgres(Printer& p, const exporters::postgres::PostgresModule& postg
   p.flag("fail_if_read_only", postgres.fail_if_read_only);
   p.flag("reuse_connection", postgres.reuse_connection);
   p.flag("statistics", postgres.statistics);
+  p.text("queries_file", postgres.queries_file);
   p.close();
 }
 

@@ -209,14 +209,19 @@ ProbeResult judge(const PostgresModule& module, const PostgresObservation& seen,
       add(kReadOnly, {}, seen.read_only);
     }
   }
-  if (!module.statistics) return result;
+  if (!module.reads_statistics() || seen.shallow) return result;
 
   bool complete = !seen.failure;
   for (const Statistics& group : seen.statistics) {
     const Labels labels{{"collector", group.collector}};
     add(kCollectorSuccess, labels, group.table.has_value());
     add(kCollectorDuration, labels, to_seconds(group.duration));
-    append_points(group, points);
+    const auto custom = std::ranges::find(module.queries, group.collector, &CustomQuery::name);
+    if (custom == module.queries.end()) {
+      append_points(group, points);
+    } else if (group.table) {
+      append_points(*custom, *group.table, points);
+    }
     complete = complete && group.table;
   }
   add(kScrapes, {}, static_cast<double>(scrapes));

@@ -66,6 +66,7 @@ struct PostgresObservation {
   bool in_recovery = false;
   bool read_only = false;
   std::string version;  // "PostgreSQL 15.20 (Debian ...) on x86_64..."; empty without statistics
+  bool shallow = false;  // the statistics were not to be read this time
   std::vector<Statistics> statistics;
   Duration statistics_duration{};
 };

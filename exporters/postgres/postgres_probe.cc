@@ -37,8 +37,7 @@ PostgresProber::~PostgresProber() {
 
 asio::awaitable<ProbeResult> PostgresProber::probe(ProbeContext context) {
   const Instant began = net_.clock.now();
-  PostgresModule module = module_;
-  module.statistics = module.statistics && context.deep;
+  const bool statistics = context.deep && module_.reads_statistics();
   PostgresObservation seen;
   net::ResolveOptions any_family;
   auto addresses = co_await net_.resolver.resolve(target_.host, any_family, context.deadline);
@@ -46,17 +45,18 @@ asio::awaitable<ProbeResult> PostgresProber::probe(ProbeContext context) {
   if (addresses) {
     // The one hop to the other thread; it comes back by itself.
     asio::awaitable<PostgresObservation> there =
-        run(session_, std::move(*addresses), context.deadline, module.statistics);
+        run(session_, std::move(*addresses), context.deadline, statistics);
     seen = co_await asio::co_spawn(connections_, std::move(there), asio::use_awaitable);
     seen.phases[static_cast<size_t>(Phase::kResolve)] = resolving;
   } else {
     seen.failure = Failure{Failure::Kind::kFault, Phase::kResolve, addresses.error().message, "",
                            addresses.error().kind};
   }
-  if (module.statistics) ++scrapes_;
-  ProbeResult result = judge(module, seen, scrapes_);
+  seen.shallow = !statistics;
+  if (statistics) ++scrapes_;
+  ProbeResult result = judge(module_, seen, scrapes_);
   result.duration = net_.clock.now() - context.scheduled;
-  if (context.explain) result.findings = explain(module, seen);
+  if (context.explain) result.findings = explain(module_, seen);
   co_return result;
 }
 

@@ -284,27 +284,50 @@ asio::awaitable<void> PostgresSession::ask_health(Entry& entry, Instant deadline
   seen.read_only = table.get(0, "read_only") == "on";
 }
 
+asio::awaitable<Statistics> PostgresSession::ask_group(Entry& entry, std::string name, std::string sql,
+                                                       Instant deadline) {
+  const Instant at = clock_.now();
+  Statistics group;
+  group.collector = std::move(name);
+  if (entry.link->state() != PostgresLink::State::kIdle || at >= deadline) {
+    group.error = "no time was left";
+    co_return group;
+  }
+  auto outcome = co_await ask(entry, std::move(sql), deadline);
+  group.duration = clock_.now() - at;
+  if (!outcome) {
+    group.error = "no answer in time";
+  } else if (outcome->failure) {
+    group.error = fmt::format("{} {}", outcome->failure->sqlstate, outcome->failure->message);
+  } else {
+    group.table = std::move(outcome->table);
+  }
+  co_return group;
+}
+
 asio::awaitable<void> PostgresSession::ask_statistics(Entry& entry, Instant deadline,
                                                       PostgresObservation& seen) {
   const Instant began = clock_.now();
-  for (const Collector& collector : collectors()) {
-    const Instant at = clock_.now();
-    Statistics& group = seen.statistics.emplace_back();
-    group.collector = collector.name;
-    if (entry.link->state() != PostgresLink::State::kIdle || at >= deadline) {
-      group.error = "no time was left";
+  if (module_.statistics) {
+    for (const Collector& collector : collectors()) {
+      Statistics group =
+          co_await ask_group(entry, std::string(collector.name), std::string(collector.sql), deadline);
+      seen.statistics.push_back(std::move(group));
+    }
+  }
+  for (const CustomQuery& query : module_.queries) {
+    Kept& kept = kept_[query.name];
+    if (clock_.now() < kept.until) {
+      seen.statistics.push_back({query.name, kept.table, "", Duration{}});
       continue;
     }
-    std::string sql(collector.sql);
-    auto outcome = co_await ask(entry, std::move(sql), deadline);
-    group.duration = clock_.now() - at;
-    if (!outcome) {
-      group.error = "no answer in time";
-    } else if (outcome->failure) {
-      group.error = fmt::format("{} {}", outcome->failure->sqlstate, outcome->failure->message);
-    } else {
-      group.table = std::move(outcome->table);
+    Statistics group = co_await ask_group(entry, query.name, query.sql, deadline);
+    if (group.table && group.table->rows.size() > kCustomRowsMax) {
+      group.error = fmt::format("{} rows, at most {} are shown", group.table->rows.size(), kCustomRowsMax);
+      group.table.reset();
     }
+    if (group.table && query.cache > Duration::zero()) kept = {*group.table, clock_.now() + query.cache};
+    seen.statistics.push_back(std::move(group));
   }
   seen.statistics_duration = clock_.now() - began;
 }

@@ -16,6 +16,7 @@
 // connection whose TCP handshake is not through is never kept, since the server knows nothing of it.
 
 #include <boost/asio/awaitable.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ class PostgresSession {
                                          PostgresObservation& seen);
   boost::asio::awaitable<void> ask_health(Entry& entry, Instant deadline, PostgresObservation& seen);
   boost::asio::awaitable<void> ask_statistics(Entry& entry, Instant deadline, PostgresObservation& seen);
+  boost::asio::awaitable<Statistics> ask_group(Entry& entry, std::string name, std::string sql,
+                                               Instant deadline);
   boost::asio::awaitable<std::optional<PostgresLink::Outcome>> ask(Entry& entry, std::string sql,
                                                                    Instant deadline);
   bool retry_with_fewer_options(const Failure& failure);
@@ -59,6 +62,11 @@ class PostgresSession {
   PostgresTarget target_;
   Options options_ = Options::kAll;  // what this server, or the pooler before it, has accepted so far
   std::vector<std::unique_ptr<Entry>> entries_;
+  struct Kept {
+    Table table;
+    Instant until{};
+  };
+  std::map<std::string, Kept> kept_;  // answers of custom queries, by name
 };
 
 }  // namespace sluice::exporters::postgres

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "core/number.h"
@@ -218,9 +219,11 @@ std::optional<Unit> parse_unit(std::string_view text) {
   return std::nullopt;
 }
 
-// Families whose names come from the server live as long as the process, since points refer to them. One
-// thread (the state thread) judges all probes, and the bound keeps a strange server from filling the memory.
-const MetricFamily* setting_family(const std::string& name, const std::string& help) {
+// Families whose names come from the server or from the user's queries live as long as the process, since
+// points refer to them. One thread (the state thread) judges all probes, and the bound keeps a strange server
+// from filling the memory. What a name means is what it meant first.
+const MetricFamily* lasting_family(const std::string& name, MetricType type, const std::string& help) {
+  if (const MetricFamily* ours = family(name)) return ours;
   struct Owned {
     std::string help;
     MetricFamily family;
@@ -230,7 +233,7 @@ const MetricFamily* setting_family(const std::string& name, const std::string& h
   if (known.size() >= 1000 || name.size() > 200 || !is_classic_metric_name(name)) return nullptr;
   const auto added = known.try_emplace(name).first;
   added->second.help = help.substr(0, 500);
-  added->second.family = {added->first, MetricType::kGauge, added->second.help};
+  added->second.family = {added->first, type, added->second.help};
   return &added->second.family;
 }
 
@@ -249,7 +252,8 @@ void setting_points(const Table& table, std::vector<MetricPoint>& points) {
       family_name += unit->suffix;
       help += fmt::format(" [Units converted to {}.]", unit->said);
     }
-    if (const MetricFamily* found = setting_family(family_name, help)) points.push_back({found, {}, *value});
+    if (const MetricFamily* found = lasting_family(family_name, MetricType::kGauge, help))
+      points.push_back({found, {}, *value});
   }
 }
 
@@ -263,8 +267,8 @@ constexpr Collector kCollectors[] = {
      // Without the right to see the status, a receiver process that exists counts as streaming: it ends with
      // its primary.
      " (SELECT FROM pg_stat_wal_receiver WHERE COALESCE(status, 'streaming') = 'streaming') THEN 0"
-     // A standby that has replayed no commit since its start has no timestamp, and GREATEST skips NULL: it would
-     // say 0. It is behind at least since it started.
+     // A standby that has replayed no commit since its start has no timestamp, and GREATEST skips NULL: it
+     // would say 0. It is behind at least since it started.
      " ELSE GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() -"
      " COALESCE(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))) END AS lag) "
      "AS l",
@@ -335,6 +339,44 @@ void append_points(const Statistics& statistics, std::vector<MetricPoint>& point
   if (!statistics.table) return;
   for (const Collector& collector : kCollectors) {
     if (collector.name == statistics.collector) return collector.to_points(*statistics.table, points);
+  }
+}
+
+void append_points(const CustomQuery& query, const Table& table, std::vector<MetricPoint>& points) {
+  struct Shown {
+    size_t column;
+    const MetricFamily* family;
+  };
+  std::vector<std::pair<size_t, std::string_view>> label_columns;
+  std::vector<Shown> shown;
+  for (size_t c = 0; c < table.columns.size(); ++c) {
+    const std::string& name = table.columns[c];
+    const auto known = std::ranges::find(query.columns, name, &CustomQuery::Column::name);
+    const bool described = known != query.columns.end();
+    if (described && known->usage == CustomQuery::Usage::kDiscard) continue;
+    if (described && known->usage == CustomQuery::Usage::kLabel) {
+      label_columns.emplace_back(c, name);
+      continue;
+    }
+    const MetricType type = !described                                     ? MetricType::kUnknown
+                            : known->usage == CustomQuery::Usage::kCounter ? MetricType::kCounter
+                                                                           : MetricType::kGauge;
+    const std::string help = described ? known->help : fmt::format("Column {} of query {}", name, query.name);
+    if (const MetricFamily* found = lasting_family(fmt::format("{}_{}", query.name, name), type, help))
+      shown.push_back({c, found});
+  }
+  std::set<std::pair<const MetricFamily*, Labels>> there;
+  for (const MetricPoint& point : points) there.emplace(point.family, point.labels);
+  for (const auto& row : table.rows) {
+    if (row.size() != table.columns.size()) continue;
+    Labels labels;
+    for (const auto& [column, name] : label_columns) labels.set(name, row[column].value_or(""));
+    for (const Shown& value : shown) {
+      const auto& cell = row[value.column];
+      const auto parsed = cell ? number(*cell) : std::numeric_limits<double>::quiet_NaN();
+      if (parsed && there.emplace(value.family, labels).second)
+        points.push_back({value.family, labels, *parsed});
+    }
   }
 }
 

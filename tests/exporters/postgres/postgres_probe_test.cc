@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -386,6 +387,46 @@ TEST_F(PostgresProberTest, a_standby_that_replayed_no_commit_yet_counts_its_lag_
   module.statistics = true;
   const auto p = prober(standby.port(), module);
   EXPECT_TRUE(support::eventually([&] { return value(probe(*p), "pg_replication_lag").value_or(0) > 0; }));
+}
+
+TEST_F(PostgresProberTest, queries_of_the_user_become_series) {
+  SLUICE_REQUIRE_POSTGRES();
+  PostgresServer server;
+  server.sql(
+      "CREATE TABLE jobs AS SELECT * FROM (VALUES ('mail', 3, true), ('pdf', 7, NULL)) AS j (queue, waiting, "
+      "stuck)");
+  using Usage = CustomQuery::Usage;
+  PostgresModule module = plain();
+  module.statistics = false;
+  module.queries = {
+      {.name = "pg_jobs",
+       .sql = "SELECT queue, waiting, stuck, 42 AS extra, 'x' AS noise FROM jobs",
+       .cache = {},
+       .columns = {{"queue", Usage::kLabel, ""}, {"waiting", Usage::kGauge, "Jobs that wait"}}},
+      {.name = "pg_broken", .sql = "SELECT nonsense", .cache = {}, .columns = {}},
+      {.name = "pg_many", .sql = "SELECT * FROM generate_series(1, 1001) AS n", .cache = {}, .columns = {}},
+      {.name = "pg_cached",
+       .sql = "SELECT count(*) AS jobs FROM jobs",
+       .cache = 1h,
+       .columns = {{"jobs", Usage::kGauge, "All jobs"}}}};
+  const auto p = prober(server.port(), module);
+  const ProbeResult result = probe(*p);
+  EXPECT_THAT(result, HasReason(Reason::kOk)) << "a query that fails is not a server that fails";
+  EXPECT_EQ(value(result, "pg_jobs_waiting", "queue", "mail"), 3);
+  EXPECT_EQ(value(result, "pg_jobs_waiting", "queue", "pdf"), 7);
+  EXPECT_EQ(value(result, "pg_jobs_stuck", "queue", "mail"), 1);
+  EXPECT_TRUE(std::isnan(value(result, "pg_jobs_stuck", "queue", "pdf").value_or(0))) << "NULL";
+  EXPECT_EQ(value(result, "pg_jobs_extra", "queue", "pdf"), 42) << "not described, but a number";
+  EXPECT_FALSE(value(result, "pg_jobs_noise"));
+  EXPECT_EQ(value(result, "pg_scrape_collector_success", "collector", "pg_jobs"), 1);
+  EXPECT_EQ(value(result, "pg_scrape_collector_success", "collector", "pg_broken"), 0);
+  EXPECT_EQ(value(result, "pg_scrape_collector_success", "collector", "pg_many"), 0) << "too many rows";
+  EXPECT_EQ(value(result, "pg_exporter_last_scrape_error"), 1);
+  EXPECT_EQ(value(result, "pg_cached_jobs"), 2);
+  server.sql("DELETE FROM jobs");
+  const ProbeResult later = probe(*p);
+  EXPECT_EQ(value(later, "pg_cached_jobs"), 2) << "the answer is kept for an hour";
+  EXPECT_FALSE(value(later, "pg_jobs_waiting"));
 }
 
 TEST_F(PostgresProberTest, a_server_that_does_not_take_connections_yet_is_starting) {
