@@ -15,7 +15,10 @@ namespace {
 // How often to look: a takeover takes kLease and one of these at most.
 constexpr Duration kLookMin = 1s;
 constexpr Duration kLookMax = 3s;
-constexpr Duration kMemberMemory = 15s;  // an agent that has not been here for so long is gone
+// An agent that has not been here for so long is gone; who is here is asked less often the more there are.
+constexpr Duration kMemberMemory = 15s;
+constexpr Duration kMembersMin = 2s;
+constexpr Duration kMembersMax = 60s;
 constexpr auto kAgentsKept = std::chrono::hours(1);
 constexpr size_t kPendingMax = 100'000;
 
@@ -150,9 +153,10 @@ asio::awaitable<bool> FleetLoop::look() {
   const Instant asked = edge_.clock.now();
   std::vector<net::RedisCommand> commands = {{"GET", key("lease")}, {"TIME"}, {"GET", key("version")}};
   const bool on_time = clock_.known();
-  if (on_time) {
+  const bool roll_call = on_time && asked >= members_due_;
+  if (on_time) commands.push_back({"ZADD", key("agents"), ms_text(clock_.at(asked)), agent_});
+  if (roll_call) {
     const Timestamp shared = clock_.at(asked);
-    commands.push_back({"ZADD", key("agents"), ms_text(shared), agent_});
     commands.push_back({"ZRANGEBYSCORE", key("agents"), ms_text(shared - to_ms(kMemberMemory)), "+inf"});
     commands.push_back({"ZREMRANGEBYSCORE", key("agents"), "-inf", ms_text(shared - kAgentsKept)});
   }
@@ -168,14 +172,19 @@ asio::awaitable<bool> FleetLoop::look() {
   if (std::exchange(failing_, false)) edge_.log.info("alerts are shared again");
   clock_.learn(asked, edge_.clock.now(), *time);
   version_now_ = redis_number((*replies)[2].text).value_or(0);
-  std::vector<std::string> live;
-  if (on_time) {
+  if (roll_call) {
+    std::vector<std::string> live;
     for (const net::RedisReply& member : (*replies)[4].elements) live.push_back(member.text);
+    note_members(live);
+    members_due_ = asked + members_period();
   }
-  note_members(live);
   const std::string& holder = (*replies)[0].text;
   role_.heard(asked, holder, members_);
   co_return on_time;
+}
+
+Duration FleetLoop::members_period() const {
+  return std::clamp<Duration>(static_cast<int64_t>(members_.size()) * 10ms, kMembersMin, kMembersMax);
 }
 
 // Members that are missing from the answer are not gone at once: a Redis that was restarted knows nobody.
@@ -183,7 +192,8 @@ void FleetLoop::note_members(const std::vector<std::string>& seen) {
   const Instant now = edge_.clock.now();
   last_seen_[agent_] = now;
   for (const std::string& agent : seen) last_seen_[agent] = now;
-  std::erase_if(last_seen_, [&](const auto& member) { return now - member.second > kMemberMemory; });
+  const Duration memory = kMemberMemory + members_period();
+  std::erase_if(last_seen_, [&](const auto& member) { return now - member.second > memory; });
   std::vector<std::string> members;
   for (const auto& [agent, at] : last_seen_) members.push_back(agent);
   if (members == members_) return;

@@ -50,12 +50,6 @@ class FleetLoop {
   bool shares() const { return link_ != nullptr; }
 
  private:
-  struct Look {
-    std::string holder;
-    int64_t version = 0;
-    std::vector<std::string> live;
-  };
-
   boost::asio::awaitable<void> sync();
   boost::asio::awaitable<bool> look();
   boost::asio::awaitable<bool> read_shared();
@@ -64,6 +58,7 @@ class FleetLoop {
   boost::asio::awaitable<void> leave();
   void apply_role();
   void note_members(const std::vector<std::string>& seen);
+  Duration members_period() const;
   void take_others(const net::RedisReply& alerts);
   void take_journal(std::string_view journal);
   void fill_times(Alert& alert) const;
@@ -82,6 +77,7 @@ class FleetLoop {
   fleet::AlertBoard board_;
   std::vector<std::string> members_;
   std::map<std::string, Instant, std::less<>> last_seen_;
+  Instant members_due_{};
   std::function<void()> on_members_ = [] {};
 
   int64_t version_ = -1;                                             // of what was read; -1: nothing was

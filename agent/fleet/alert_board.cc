@@ -81,13 +81,12 @@ std::vector<Alert> AlertBoard::hear(Timestamp now, const std::string& agent, con
     // Nobody was told of it.
     if (known == alerts_.end() && alert.resolved_at(now)) continue;
     Voices& voices = alerts_[alert.fingerprint()];
-    if (agent == self_) {
-      const auto before = voices.find(agent);
-      const bool news = before == voices.end() || !same_but_for_its_end(before->second, alert) ||
-                        before->second.resolved_at(now) != alert.resolved_at(now);
-      changed_ = changed_ || news;
-    }
+    const auto before = voices.find(agent);
+    const bool news = before == voices.end() || !same_but_for_its_end(before->second, alert) ||
+                      before->second.resolved_at(now) != alert.resolved_at(now);
     put(voices, agent, alert);
+    const bool say = agent == self_ && news && is_mine_to_say(now, alert.fingerprint(), voices);
+    changed_ = changed_ || say;
     out.push_back(combined(now, voices));
   }
   return out;
@@ -105,6 +104,9 @@ std::vector<Alert> AlertBoard::replace(Timestamp now, const std::string& agent,
   for (auto it = alerts_.begin(); it != alerts_.end();) {
     const bool dropped = !named.contains(it->first) && it->second.erase(agent) > 0;
     if (dropped && !it->second.empty()) out.push_back(combined(now, it->second));
+    // The others were enough until now.
+    const bool say = !published_.contains(it->first) && is_mine_to_say(now, it->first, it->second);
+    changed_ = changed_ || say;
     it = it->second.empty() ? alerts_.erase(it) : std::next(it);
   }
   return out;
@@ -117,12 +119,22 @@ void AlertBoard::forget_old(Timestamp now) {
   std::erase_if(alerts_, [](const auto& alert) { return alert.second.empty(); });
 }
 
+bool AlertBoard::is_mine_to_say(Timestamp now, Fingerprint fingerprint, const Voices& voices) const {
+  const auto own = voices.find(self_);
+  if (own == voices.end() || own->second.ends_at + kEndedKept < now) return false;
+  if (published_.contains(fingerprint)) return true;
+  if (own->second.resolved_at(now)) return false;
+  const auto others = std::count_if(voices.begin(), voices.end(), [&](const auto& voice) {
+    return voice.first != self_ && voice.second.ends_at > now + kRenewBefore;
+  });
+  return others < kVoicesEnough;
+}
+
 std::vector<Alert> AlertBoard::own(Timestamp now) const {
   std::vector<Alert> out;
   for (const auto& [fingerprint, voices] : alerts_) {
-    const auto voice = voices.find(self_);
-    if (voice == voices.end() || voice->second.ends_at + kEndedKept < now) continue;
-    if (out.size() < kBoardAlertsMax) out.push_back(voice->second);
+    if (out.size() >= kBoardAlertsMax || !is_mine_to_say(now, fingerprint, voices)) continue;
+    out.push_back(voices.find(self_)->second);
   }
   return out;
 }
@@ -134,7 +146,10 @@ bool AlertBoard::to_be_published(Timestamp now) const {
 void AlertBoard::published(Timestamp now) {
   changed_ = false;
   renew_at_ = Timestamp::max();
-  for (const Alert& alert : own(now)) {
+  const std::vector<Alert> said = own(now);
+  published_.clear();
+  for (const Alert& alert : said) {
+    published_.insert(alert.fingerprint());
     if (!alert.resolved_at(now)) {
       const Timestamp due = std::max(now + kRenewBefore / 4, alert.ends_at - kRenewBefore);
       renew_at_ = std::min(renew_at_, due);

@@ -11,9 +11,13 @@
 //   a: Down resolved at 12:02              | b: still                               -> firing since 12:01
 //   b: resolved at 12:03                                                            -> resolved at 12:03
 //
+// What three others have published already need not be said a fourth time: an alert on all of a thousand
+// agents costs a handful of them a write. An agent whose word is missing then steps in.
+//
 // Agents' wall clocks may be minutes apart: what is published is in Redis time.
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +29,7 @@
 namespace sluice::fleet {
 
 inline constexpr size_t kBoardAlertsMax = 20'000;  // of one agent
+inline constexpr int kVoicesEnough = 3;            // that publish one alert
 
 // One agent's alerts as text; `offset` is added to every time: Redis time less the agent's own.
 std::string write_alerts(const std::vector<Alert>& alerts, std::chrono::milliseconds offset);
@@ -43,10 +48,10 @@ class AlertBoard {
   // Forgets what ended longer ago than anybody may ask for.
   void forget_old(Timestamp now);
 
-  // This agent's own words, to be published: what fires, and what ended not long ago. `changed` since the
-  // last publish() that was acknowledged with published(): something began or ended, or what was published
-  // runs out before `now` + a minute.
+  // This agent's own words, to be published: what fires and not enough others say, and what it published and
+  // ended not long ago.
   std::vector<Alert> own(Timestamp now) const;
+  // Whether something of that began or ended since published(), or runs out within a minute.
   bool to_be_published(Timestamp now) const;
   void published(Timestamp now);
   // What was published is lost.
@@ -58,10 +63,12 @@ class AlertBoard {
   // What one agent says about one alert.
   using Voices = std::map<std::string, Alert, std::less<>>;
   static Alert combined(Timestamp now, const Voices& voices);
-  bool put(Voices& voices, const std::string& agent, const Alert& alert);
+  static bool put(Voices& voices, const std::string& agent, const Alert& alert);
+  bool is_mine_to_say(Timestamp now, Fingerprint fingerprint, const Voices& voices) const;
 
   std::string self_;
   std::map<Fingerprint, Voices> alerts_;
+  std::set<Fingerprint> published_;
   bool changed_ = false;
   Timestamp renew_at_ = Timestamp::max();
 };

@@ -97,7 +97,7 @@ struct PoolPolicy {
 
   Duration interval = 15s;  // the probe's: one new disabling per pool and interval
   // How long a vote counts after the probe it rests on. Zero: three times the longest of interval, down
-  // interval and timeout, which Gate::configure fills in; alone, three intervals.
+  // interval, timeout and 1 s, which Gate::configure fills in; alone, three intervals.
   Duration vote_lifetime{};
 
   bool operator==(const PoolPolicy&) const = default;

@@ -307,10 +307,10 @@ struct RedisLink::State {
   static asio::awaitable<void> ask_sentinels_again(Self self, Instant until);
   static asio::awaitable<Result<RedisReplies>> exchange(Self self, Route route,
                                                         std::vector<RedisCommand> commands, Instant until);
-  static asio::awaitable<Result<bool>> redirected(Self self, Route route, const RedisReplies& replies,
-                                                  int& redirects, Instant until);
-  static asio::awaitable<Result<RedisCommit>> commit(Self self, Route route, std::vector<RedisCommand> writes,
-                                                     Instant until);
+  static asio::awaitable<Result<bool>> redirected(Self self, Route route, std::optional<uint16_t> slot,
+                                                  const RedisReplies& replies, int& redirects, Instant until);
+  static asio::awaitable<Result<RedisCommit>> commit(Self self, Route route, std::optional<uint16_t> slot,
+                                                     std::vector<RedisCommand> writes, Instant until);
   static asio::awaitable<Result<RedisReplies>> run(Self self, std::vector<RedisCommand> commands,
                                                    Instant until);
   static asio::awaitable<Result<RedisCommit>> transact(Self self, RedisTransaction transaction,
@@ -470,6 +470,7 @@ asio::awaitable<Result<RedisReplies>> RedisLink::State::exchange(Self self, Rout
 
 // Whether the call must be made again because of what was answered: at another server, or here in a while.
 asio::awaitable<Result<bool>> RedisLink::State::redirected(Self self, Route route,
+                                                           std::optional<uint16_t> slot,
                                                            const RedisReplies& replies, int& redirects,
                                                            Instant until) {
   const std::optional<RedisRedirect> redirect = redirect_of(replies);
@@ -484,6 +485,9 @@ asio::awaitable<Result<bool>> RedisLink::State::redirected(Self self, Route rout
     co_return unavailable(stats.last_error);
   }
   if (++redirects > kRedirectsMax) co_return unavailable("Redis sends us round in circles");
+  if (redirect->kind == kMoved && slot && redirect->slot != *slot) {
+    co_return invalid("CROSSSLOT the keys of one call are in different slots");
+  }
   if (redirect->kind == kMoved) {
     ++stats.redirects;
     std::string server = redirect->node;
@@ -511,7 +515,7 @@ asio::awaitable<Result<RedisReplies>> RedisLink::State::run(Self self, std::vect
     if (!route) co_return route.error();
     auto replies = co_await exchange(self, *route, commands, until);
     if (!replies) co_return replies.error();
-    const auto again = co_await redirected(self, *route, *replies, redirects, until);
+    const auto again = co_await redirected(self, *route, slot, *replies, redirects, until);
     if (!again) co_return again.error();
     if (!*again) co_return std::move(*replies);
   }
@@ -547,7 +551,7 @@ asio::awaitable<Result<RedisCommit>> RedisLink::State::transact(Self self, Redis
     auto replies = co_await exchange(self, route, opening, until);
     if (!replies) co_return replies.error();
     reads = std::move(*replies);
-    const auto again = co_await redirected(self, route, reads, redirects, until);
+    const auto again = co_await redirected(self, route, slot, reads, redirects, until);
     if (!again) co_return again.error();
     if (!*again) break;
   }
@@ -563,10 +567,11 @@ asio::awaitable<Result<RedisCommit>> RedisLink::State::transact(Self self, Redis
     if (!closed) co_return closed.error();
     co_return RedisCommit{};
   }
-  co_return co_await commit(self, route, std::move(writes), until);
+  co_return co_await commit(self, route, slot, std::move(writes), until);
 }
 
 asio::awaitable<Result<RedisCommit>> RedisLink::State::commit(Self self, Route route,
+                                                              std::optional<uint16_t> slot,
                                                               std::vector<RedisCommand> writes,
                                                               Instant until) {
   std::vector<RedisCommand> commands;
@@ -577,7 +582,7 @@ asio::awaitable<Result<RedisCommit>> RedisLink::State::commit(Self self, Route r
   if (!replies) co_return replies.error();
   RedisCommit result;
   int redirects = 0;
-  const auto again = co_await redirected(self, route, *replies, redirects, until);
+  const auto again = co_await redirected(self, route, slot, *replies, redirects, until);
   if (!again) co_return again.error();
   if (*again) {
     // The slot has left between the two round trips: nothing was written, and what was read is old.

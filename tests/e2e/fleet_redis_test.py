@@ -234,6 +234,7 @@ class SecuredTest(unittest.TestCase):
         fleet.targets[0].kill()
         see("the flag", lambda: server.client.get(f"disabled:{fleet.targets[0].url}"))
         server.client.client_kill_filter(_type="normal", skipme=True)
+        server.client.connection_pool.disconnect()
         fleet.targets[0].revive()
         see("all come back after their connections were killed", lambda: not server.client.get(f"disabled:{fleet.targets[0].url}"))
         for agent in agents:

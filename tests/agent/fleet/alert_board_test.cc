@@ -76,6 +76,23 @@ TEST(AlertBoardTest, own_words_are_published_when_they_change_and_before_they_ru
   EXPECT_EQ(board.own(kNow + 200s).size(), 1u) << "and others may still have to tell";
 }
 
+TEST(AlertBoardTest, what_enough_others_say_is_not_said_again_until_one_of_them_falls_silent) {
+  AlertBoard board("a");
+  const Alert down = alert("Down", kNow, kNow + 240s);
+  for (const char* other : {"b", "c", "d"}) board.replace(kNow, other, {down});
+  board.hear(kNow, "a", {down});
+  EXPECT_FALSE(board.to_be_published(kNow));
+  EXPECT_TRUE(board.own(kNow).empty());
+  board.replace(kNow + 5s, "c", {});
+  EXPECT_TRUE(board.to_be_published(kNow + 5s));
+  EXPECT_EQ(board.own(kNow + 5s).size(), 1u);
+  board.published(kNow + 5s);
+  board.replace(kNow + 6s, "c", {down});
+  EXPECT_EQ(board.own(kNow + 6s).size(), 1u) << "what was published is seen through to its end";
+  board.hear(kNow + 9s, "a", {alert("Down", kNow, kNow + 9s)});
+  EXPECT_TRUE(board.to_be_published(kNow + 9s));
+}
+
 TEST(AlertBoardTest, alerts_survive_the_way_through_redis_whatever_the_clocks_say) {
   Alert sent = alert("Down\twith\nodd \\ text", kNow, kNow + 240s);
   sent.annotations = Labels{{"summary", "it is down"}};
