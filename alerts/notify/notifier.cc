@@ -9,6 +9,7 @@
 #include "alerts/notify/template_data.h"
 #include "core/base64.h"
 #include "core/check.h"
+#include "core/template/quote.h"
 
 namespace sluice::alerts::notify {
 std::string sha256_hex(std::string_view text) {
@@ -18,6 +19,21 @@ std::string sha256_hex(std::string_view text) {
   for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(out), "{:02x}", byte);
   return out;
 }
+
+namespace {
+
+// As Go's JSON has it: what is no UTF-8 becomes U+FFFD. A receiver would refuse the whole message otherwise.
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const gotmpl::Rune rune = gotmpl::decode_rune(text);
+    gotmpl::append_utf8(out, rune.value);
+    text.remove_prefix(rune.bytes);
+  }
+  return out;
+}
+
+}  // namespace
 
 std::string template_name(const Integration& integration, std::string_view key) {
   return fmt::format("{}.{}", integration.name(), key);
@@ -32,13 +48,14 @@ std::string Renderer::execute(std::string_view name, bool html) {
   gotmpl::ExecuteOptions how;
   how.html = html;
   auto text = set_.execute(name, data_, *functions_, how);
-  if (text) return std::move(*text);
+  if (text) return is_valid_utf8(*text) ? std::move(*text) : valid_utf8(*text);
   error_ = text.error();
   return "";
 }
 
 std::string Renderer::text(std::string_view key, const std::string& configured) {
-  if (configured.find("{{") == std::string::npos) return configured;
+  if (configured.find("{{") == std::string::npos)
+    return is_valid_utf8(configured) ? configured : valid_utf8(configured);
   return execute(template_name(to_, key));
 }
 

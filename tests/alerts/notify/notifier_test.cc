@@ -421,6 +421,17 @@ TEST(NotifierTest, the_html_of_a_mail_is_escaped_and_links_lead_to_the_web) {
             std::string::npos);
 }
 
+TEST(NotifierTest, bytes_that_are_no_text_do_not_cost_the_message) {
+  SlackConfig slack;
+  slack.api_url.value = "http://127.0.0.1:1/slack";
+  slack.text = "{{ \"a\\xffb\" }}";
+  slack.title = "c\xff";
+  const json::object body =
+      body_of(request_of(integration_of("slack", slack), {golden_notification(false)}, Look::kSluice));
+  EXPECT_EQ(body.at("attachments").at(0).at("text").as_string(), "a\uFFFDb");
+  EXPECT_EQ(body.at("attachments").at(0).at("title").as_string(), "c\uFFFD");
+}
+
 TEST(NotifierTest, what_is_no_address_will_never_be_sent) {
   EmailConfig email;
   for (const char* to : {"", "ops", "{{ .CommonAnnotations.nothing }}", "a@b\r\nc@d"}) {
