@@ -153,6 +153,45 @@ TEST(ConfigTest, what_is_printed_means_what_was_written) {
   EXPECT_EQ(again->global, config->global);
 }
 
+TEST(ConfigTest, redis_is_one_server_or_what_sentinels_name_or_a_cluster) {
+  const auto watched = good(R"(
+redis: {sentinels: [s1, "[::1]:26380"], master_name: flags, sentinel_password: hunter2, tls: true, database: 2}
+)");
+  ASSERT_TRUE(watched->redis);
+  EXPECT_EQ(watched->redis->sentinels, (std::vector<net::HostPort>{{"s1", 26379}, {"::1", 26380}}));
+  const std::string printed = print_config(*watched);
+  EXPECT_EQ(printed.find("hunter2"), std::string::npos) << printed;
+  EXPECT_EQ(good(printed)->redis->sentinels, watched->redis->sentinels) << printed;
+  EXPECT_EQ(good("redis: {cluster_nodes: [n1, n2:7000]}\n")->redis->cluster_nodes[1].port, 7000);
+
+  struct Case {
+    std::string redis;
+    std::string mistake;
+  };
+  const Case kCases[] = {
+      {"{}", "redis.url is required"},
+      {"{url: \"redis://a\", sentinels: [s1], master_name: m}", "only one of url, sentinels and cluster_nodes"},
+      {"{sentinels: [s1]}", "redis.master_name is required"},
+      {"{sentinels: [], master_name: m}", "must name at least one"},
+      {"{cluster_nodes: [\"a:b\"]}", "is not host:port"},
+      {"{cluster_nodes: [a], database: 1}", "a cluster has only database 0"},
+      {"{url: \"redis://a\", tls: true}", "rediss:// for TLS"},
+  };
+  for (const Case& c : kCases) {
+    const std::string said = mistakes_of("redis: " + c.redis + "\n");
+    EXPECT_NE(said.find(c.mistake), std::string::npos) << c.redis << "\n" << said;
+  }
+}
+
+TEST(ConfigTest, on_a_cluster_a_flag_s_key_must_hold_the_pool_s_hash_tag) {
+  std::string text(kAuth);
+  const std::string_view url = R"(url: "rediss://:s3cret@redis:6379/0")";
+  text.replace(text.find(url), url.size(), "cluster_nodes: [n1]");
+  EXPECT_NE(mistakes_of(text).find("{{auth}}:disabled:{target}"), std::string::npos) << mistakes_of(text);
+  text.replace(text.find("auth_server:disabled"), 11, "{{auth}}");
+  EXPECT_EQ(mistakes_of(text), "");
+}
+
 TEST(ConfigTest, a_vote_s_hash_changes_with_what_decides_and_with_nothing_else) {
   const auto one = good(kAuth);
   std::string other(kAuth);
