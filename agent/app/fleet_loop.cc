@@ -197,6 +197,15 @@ void FleetLoop::note_members(const std::vector<std::string>& seen) {
   std::vector<std::string> members;
   for (const auto& [agent, at] : last_seen_) members.push_back(agent);
   if (members == members_) return;
+  // The word of one that is gone does not stand against what those who are here see. What nobody else has
+  // seen ends when it said that it would.
+  std::vector<Alert> combined;
+  for (const std::string& agent : members_) {
+    if (last_seen_.contains(agent)) continue;
+    for (Alert& alert : board_.replace(edge_.clock.unix_now(), agent, {}))
+      combined.push_back(std::move(alert));
+  }
+  if (!combined.empty()) notify_.take_alerts(std::move(combined));
   members_ = std::move(members);
   on_members_();
 }
