@@ -133,7 +133,8 @@ Result<std::vector<rules::Group::Snapshot>> parse_rule_state(std::string_view te
   try {
     std::vector<rules::Group::Snapshot> groups;
     const json::value parsed = json::parse(json::string_view(body.data(), body.size()));
-    for (const json::value& group : parsed.as_array()) groups.push_back(group_from(group));return groups;
+    for (const json::value& group : parsed.as_array()) groups.push_back(group_from(group));
+    return groups;
   } catch (const std::exception& error) {
     return invalid(fmt::format("not a state of rules: {}", error.what()));
   }

@@ -169,9 +169,9 @@ redis: {sentinels: [s1, "[::1]:26380"], master_name: flags, sentinel_password: h
     std::string mistake;
   };
   const Case kCases[] = {
-      {"{}", "redis.url is required"},
+      {"{}", "redis.url is missing"},
       {"{url: \"redis://a\", sentinels: [s1], master_name: m}", "only one of url, sentinels and cluster_nodes"},
-      {"{sentinels: [s1]}", "redis.master_name is required"},
+      {"{sentinels: [s1]}", "redis.master_name is missing"},
       {"{sentinels: [], master_name: m}", "must name at least one"},
       {"{cluster_nodes: [\"a:b\"]}", "is not host:port"},
       {"{cluster_nodes: [a], database: 1}", "a cluster has only database 0"},
