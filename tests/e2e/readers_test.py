@@ -165,6 +165,7 @@ class ReadersTest(unittest.TestCase):
             self.assertLess(time.monotonic() - killed, TTL_S + 5)
         finally:
             self.start_redis()
+            see("the agent has found Redis again", lambda: self.agent.metric("sluice_redis_connected") == 1)
 
     def test_redis_py(self):
         self.run_client("/usr/bin/python3", f"{ROOT}/tests/e2e/readers/python_client.py", str(self.redis_port),
