@@ -6,11 +6,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/beast/core/detail/base64.hpp>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <optional>
 
+#include "core/base64.h"
 #include "core/file/file.h"
 #include "core/net/clock.h"
 #include "core/net/http_client.h"
@@ -23,12 +23,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr Duration kTimeout = 10s;
-
-std::string base64(std::string_view text) {
-  std::string out(boost::beast::detail::base64::encoded_size(text.size()), '\0');
-  out.resize(boost::beast::detail::base64::encode(out.data(), text.data(), text.size()));
-  return out;
-}
 
 asio::awaitable<void> fetch_into(net::Net& net, HttpRequest request, net::FetchOptions options,
                                  std::optional<Result<HttpResponse>>& out) {
@@ -51,7 +45,7 @@ Result<HttpResponse> call(const RemoteOptions& options, std::string method, std:
                                              ? Result<std::string>(std::string())
                                              : file::read_secret(options.password_file);
     if (password.has_error()) return password.error();
-    request.headers.push_back({"Authorization", "Basic " + base64(options.user + ":" + *password)});
+    request.headers.push_back({"Authorization", "Basic " + base64_encode(options.user + ":" + *password)});
   }
 
   asio::io_context io(1);

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "core/base64.h"
 #include "core/file/file.h"
 #include "core/net/url.h"
 
@@ -11,18 +12,6 @@ namespace sluice::exporters::http {
 namespace {
 
 constexpr size_t kBodyFileBytesMax = 16 << 20;
-
-std::string base64(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < text.size(); i += 3) {
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k)
-      bits = bits << 8 | (i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0);
-    for (size_t k = 0; k < 4; ++k) out += i + k > text.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
-  }
-  return out;
-}
 
 void set_header(HttpHeaders& headers, std::string_view name, std::string value) {
   const auto same = [&](const HttpHeader& header) { return !find_header({header}, name).empty(); };
@@ -44,7 +33,7 @@ Result<std::string> authorization(const HttpModule& module, const net::Url& url)
     const Result<std::string> password =
         secret(module.basic_auth->password, module.basic_auth->password_file);
     if (!password) return password.error();
-    return "Basic " + base64(*user + ":" + *password);
+    return "Basic " + base64_encode(*user + ":" + *password);
   }
   if (module.authorization) {
     const Result<std::string> token =
@@ -52,7 +41,8 @@ Result<std::string> authorization(const HttpModule& module, const net::Url& url)
     if (!token) return token.error();
     return module.authorization->type + " " + *token;
   }
-  if (!url.user.empty() || !url.password.empty()) return "Basic " + base64(url.user + ":" + url.password);
+  if (!url.user.empty() || !url.password.empty())
+    return "Basic " + base64_encode(url.user + ":" + url.password);
   return std::string();
 }
 
