@@ -65,7 +65,7 @@ CodecState first_state(Timestamp first, const CodecState* before = nullptr);
 struct Restart {
   CodecState state;      // behind the sample before
   uint16_t bits = 0;     // before the place
-  uint16_t samples = 0;  // before the place; 0: no place yet
+  uint16_t samples = 0;  // before the place
 };
 
 class ChunkReader {

@@ -1,7 +1,6 @@
 #include "core/store/sample_store.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <new>
 #include <unordered_map>
@@ -19,10 +18,12 @@ namespace {
 constexpr uint32_t kChunkBytesMax = 400;
 constexpr uint32_t kChunkBytesSmall = 128;
 constexpr uint32_t kChunkSamplesMax = 240;
-// A reader remembers a place in the open chunk after so many samples: rules ask for the last minutes of a
-// chunk that holds an hour, again and again.
-constexpr uint32_t kPlaceSamples = 16;
-constexpr size_t kMallocBytes = 8;  // what the allocator adds to a block
+// Rules ask for the last minutes of a chunk that holds an hour, again and again, so a reader of the open
+// chunk leaves a mark to read on from. It moves on only when so many samples were passed over: windows of
+// different lengths then share one, and the longer one need not begin at the beginning.
+constexpr uint32_t kMarkStep = 64;
+constexpr uint32_t kMarkEvery = 16;  // samples from one place for a mark to the next
+constexpr size_t kMallocBytes = 8;   // what the allocator adds to a block
 
 // One run of samples: a head and the bits behind it in one block. The block of an open chunk grows in small
 // steps, since there may be a hundred thousand of them.
@@ -96,11 +97,10 @@ class Chunk {
 
 struct Series {
   Labels labels;
-  std::vector<Chunk> chunks;  // oldest first; the last one is open
-  // Where readers of the open chunk began not long ago; for two lengths of windows. Null before anybody read.
-  mutable std::unique_ptr<std::array<Restart, 2>> places;
-  CodecState codec;  // at the end of the open chunk
-  Sample newest;     // when there are chunks
+  std::vector<Chunk> chunks;              // oldest first; the last one is open
+  mutable std::unique_ptr<Restart> mark;  // into the open chunk; null before anybody read far into it
+  CodecState codec;                       // at the end of the open chunk
+  Sample newest;                          // when there are chunks
   bool live = false;
 
   // Appends the samples of the open chunk with after < at <= to.
@@ -108,7 +108,7 @@ struct Series {
 
   size_t bytes() const {
     size_t bytes = labels.empty() ? 0 : labels.bytes() + kMallocBytes;
-    if (places != nullptr) bytes += sizeof *places + kMallocBytes;
+    if (mark != nullptr) bytes += sizeof *mark + kMallocBytes;
     if (chunks.capacity() > 0) bytes += chunks.capacity() * sizeof(Chunk) + kMallocBytes;
     for (const Chunk& chunk : chunks) bytes += chunk.block_bytes();
     return bytes;
@@ -117,27 +117,18 @@ struct Series {
 
 void Series::read_open(Timestamp after, Timestamp to, std::vector<Sample>& out) const {
   const Chunk& chunk = chunks.back();
-  // From the nearest place before the window, which then moves on; from the beginning, and the place that is
-  // farther back is given up, when there is none.
-  Restart* from = nullptr;
-  if (places != nullptr) {
-    for (Restart& place : *places) {
-      if (place.samples == 0 || place.state.time_ms > to_unix_ms(after)) continue;
-      if (from == nullptr || place.samples > from->samples) from = &place;
-    }
-  }
-  ChunkReader reader = from == nullptr ? chunk.reader() : chunk.reader(*from);
-  Restart place;
+  const bool from_mark = mark != nullptr && mark->state.time_ms <= to_unix_ms(after);
+  ChunkReader reader = from_mark ? chunk.reader(*mark) : chunk.reader();
+  const uint32_t begun = reader.passed();
+  std::optional<Restart> place;
   Sample sample;
   bool more = reader.next(sample);
   for (; more && sample.at <= after; more = reader.next(sample)) {
-    if (reader.passed() % kPlaceSamples == 0) place = reader.place();
+    const uint32_t passed = reader.passed();
+    if (passed % kMarkEvery == 0 && passed >= begun + kMarkStep) place = reader.place();
   }
-  if (place.samples > 0) {
-    if (places == nullptr) places = std::make_unique<std::array<Restart, 2>>();
-    if (from == nullptr) from = &(*places)[(*places)[0].samples <= (*places)[1].samples ? 0 : 1];
-    *from = place;
-  }
+  if (place && mark == nullptr) mark = std::make_unique<Restart>();
+  if (place) *mark = *place;
   for (; more && sample.at <= to; more = reader.next(sample)) out.push_back(sample);
 }
 
@@ -227,7 +218,7 @@ void SampleStore::State::append(Series& target, Sample sample) {
     if (open != nullptr) target.chunks.back().close();
     if (target.chunks.size() == target.chunks.capacity()) target.chunks.reserve(target.chunks.size() + 1);
     target.chunks.emplace_back(sample.at);
-    if (target.places != nullptr) *target.places = {};
+    target.mark.reset();
   }
   target.chunks.back().append(target.codec, sample);
   target.newest = sample;

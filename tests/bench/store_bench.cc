@@ -60,6 +60,7 @@ void measure_store(size_t targets, int rounds) {
     for (int metric = 0; metric < kMetrics; ++metric) ids.push_back(*store.intern(labels_of(target, metric)));
   }
   const double index_mib = resident_mib() - start_mib;
+  const size_t index_bytes = store.stats().bytes;
   Random random(1);
   const auto series = static_cast<double>(ids.size());
   int64_t now = 1'700'000'000'000;
@@ -75,9 +76,10 @@ void measure_store(size_t targets, int rounds) {
   const store::StoreStats stats = store.stats();
   std::printf(
       "%zu series, %zu samples: %.2f MiB resident, %.2f of it labels and index; %.2f bytes a sample in "
-      "chunks\n",
+      "chunks, %.2f as the store counts\n",
       stats.series, stats.samples, resident_mib() - start_mib, index_mib,
-      (resident_mib() - start_mib - index_mib) * (1 << 20) / static_cast<double>(stats.samples));
+      (resident_mib() - start_mib - index_mib) * (1 << 20) / static_cast<double>(stats.samples),
+      static_cast<double>(stats.bytes - index_bytes) / static_cast<double>(stats.samples));
 
   const auto select = [&](const char* what, std::vector<Matcher> matchers) {
     size_t found = 0;
