@@ -192,9 +192,8 @@ void ProbeLoop::take_result(Probed& probed, const schedule::Due& due, exporters:
   const Instant now = edge_.clock.now();
   const bool good = result.success();
   const std::string_view reason = to_string(result.reason);
-  // Samples carry the time the probe began, as Prometheus stamps a scrape.
-  const Timestamp began =
-      edge_.clock.unix_now() - std::chrono::duration_cast<std::chrono::milliseconds>(now - due.scheduled);
+  // Samples carry the time the probe was to begin, as Prometheus stamps a scrape.
+  const Timestamp began = edge_.clock.unix_at(due.scheduled);
   (good ? probed.succeeded : probed.failed) += 1;
   const auto own = probed.health.observe(now, good, reason);
   gate::Attention attention = probed.health.attention();

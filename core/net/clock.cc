@@ -11,4 +11,9 @@ Timestamp RealClock::unix_now() {
       std::chrono::system_clock::now().time_since_epoch()));
 }
 
+Timestamp RealClock::unix_at(Instant at) {
+  const Duration since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return Timestamp(std::chrono::floor<std::chrono::milliseconds>(since_epoch - (now() - at)));
+}
+
 }  // namespace sluice::net

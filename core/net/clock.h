@@ -11,6 +11,9 @@ class Clock {
   virtual ~Clock() = default;
   virtual Instant now() = 0;         // monotonic; deadlines of I/O are on this scale
   virtual Timestamp unix_now() = 0;  // may step
+  // When an instant is or was, as the Unix clock stands now. A schedule's even steps stay even to the
+  // millisecond: subtracting two rounded times would let every other one be off by one.
+  virtual Timestamp unix_at(Instant at) = 0;
 };
 
 // CLOCK_MONOTONIC and CLOCK_REALTIME.
@@ -18,6 +21,7 @@ class RealClock final : public Clock {
  public:
   Instant now() override;
   Timestamp unix_now() override;
+  Timestamp unix_at(Instant at) override;
 };
 
 }  // namespace sluice::net

@@ -9,6 +9,7 @@ class ManualClock final : public net::Clock {
  public:
   Instant now() override { return now_; }
   Timestamp unix_now() override { return unix_now_; }
+  Timestamp unix_at(Instant at) override { return unix_now_ - to_ms(now_ - at); }
   void advance(Duration by) {
     now_ += by;
     unix_now_ += std::chrono::duration_cast<std::chrono::milliseconds>(by);
