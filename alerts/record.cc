@@ -153,7 +153,7 @@ size_t RecordReader::count(size_t max) {
   return static_cast<size_t>(value);
 }
 
-Labels RecordReader::labels() {
+std::vector<Label> RecordReader::pairs() {
   // Each label takes at least two characters of the record, so that a wrong count cannot make us allocate.
   const size_t n = count(rest_.size());
   std::vector<Label> labels;
@@ -161,7 +161,15 @@ Labels RecordReader::labels() {
     std::string name = text();
     labels.push_back({std::move(name), text()});
   }
-  return Labels::from(std::move(labels));
+  return labels;
+}
+
+Labels RecordReader::labels() {
+  return Labels::from(pairs());
+}
+
+Labels RecordReader::annotations() {
+  return Labels::keeping_empty(pairs());
 }
 
 std::vector<uint64_t> RecordReader::fingerprints() {
@@ -174,7 +182,7 @@ std::vector<uint64_t> RecordReader::fingerprints() {
 Alert RecordReader::alert() {
   Alert alert;
   alert.labels = labels();
-  alert.annotations = labels();
+  alert.annotations = annotations();
   alert.starts_at = time();
   alert.ends_at = time();
   alert.updated_at = time();

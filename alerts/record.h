@@ -49,6 +49,7 @@ class RecordReader {
   uint64_t bits();
   Timestamp time();  // within the years 1 to 9999
   Labels labels();
+  Labels annotations();  // empty values count
   std::vector<uint64_t> fingerprints();
   Alert alert();
   size_t count(size_t max);  // an integer in 0..max
@@ -56,6 +57,7 @@ class RecordReader {
   bool ok() const { return ok_; }
 
  private:
+  std::vector<Label> pairs();
   std::string_view raw();
 
   char kind_ = 0;

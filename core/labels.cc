@@ -90,23 +90,46 @@ Labels Labels::from_sorted(std::span<const LabelView> labels) {
   return Labels(block);
 }
 
-Labels Labels::from_views(std::span<LabelView> labels) {
+namespace {
+std::vector<LabelView> views_of(const std::vector<Label>& labels) {
+  std::vector<LabelView> views;
+  views.reserve(labels.size());
+  for (const Label& label : labels) views.push_back({label.name, label.value});
+  return views;
+}
+}  // namespace
+
+std::span<LabelView> Labels::sorted_unique(std::span<LabelView> labels) {
   const auto by_name = [](const LabelView& a, const LabelView& b) { return a.name < b.name; };
   if (!std::is_sorted(labels.begin(), labels.end(), by_name))
     std::stable_sort(labels.begin(), labels.end(), by_name);
   size_t kept = 0;
   for (size_t i = 0; i < labels.size(); ++i) {
     if (i + 1 < labels.size() && labels[i + 1].name == labels[i].name) continue;
-    if (!labels[i].value.empty()) labels[kept++] = labels[i];
+    labels[kept++] = labels[i];
   }
-  return from_sorted(labels.first(kept));
+  return labels.first(kept);
+}
+
+Labels Labels::from_views(std::span<LabelView> labels) {
+  labels = sorted_unique(labels);
+  const auto end = std::remove_if(labels.begin(), labels.end(),
+                                  [](const LabelView& label) { return label.value.empty(); });
+  return from_sorted({labels.begin(), end});
 }
 
 Labels Labels::from(std::vector<Label> labels) {
-  std::vector<LabelView> views;
-  views.reserve(labels.size());
-  for (const Label& label : labels) views.push_back({label.name, label.value});
+  std::vector<LabelView> views = views_of(labels);
   return from_views(views);
+}
+
+Labels Labels::keeping_empty(std::span<LabelView> labels) {
+  return from_sorted(sorted_unique(labels));
+}
+
+Labels Labels::keeping_empty(std::vector<Label> labels) {
+  std::vector<LabelView> views = views_of(labels);
+  return keeping_empty(views);
 }
 
 void Labels::Iterator::load(const char* next) {

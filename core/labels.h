@@ -42,7 +42,8 @@ struct LabelView {
 };
 
 // A label set: sorted by name, names unique, no empty values (an empty label is a missing label, as in
-// Prometheus). A value type; ordering is lexicographic over (name, value) pairs, as Prometheus sorts series.
+// Prometheus) unless keeping_empty() made it. A value type; ordering is lexicographic over (name, value)
+// pairs, as Prometheus sorts series.
 //
 // A query engine copies, hashes and compares label sets all day, and the store keeps a hundred thousand of
 // them. So all labels of a set lie in one immutable block that copies share: a Labels is one pointer, a copy
@@ -66,6 +67,10 @@ class Labels {
   static Labels from(std::vector<Label> labels);
   // The same from views, which need only live until the call returns.
   static Labels from_views(std::span<LabelView> labels);
+  // For what only looks like a label set: an empty annotation is kept and sent, and an empty label of a rule
+  // takes that label away from the result.
+  static Labels keeping_empty(std::vector<Label> labels);
+  static Labels keeping_empty(std::span<LabelView> labels);
 
   // The value, or "" when the label is missing.
   std::string_view get(std::string_view name) const;
@@ -97,6 +102,8 @@ class Labels {
  private:
   struct Block;
   explicit Labels(Block* block) : block_(block) {}
+  // Sorts, and of two labels with one name leaves the last; returns what is left.
+  static std::span<LabelView> sorted_unique(std::span<LabelView> labels);
   static Labels from_sorted(std::span<const LabelView> labels);
   const Block* block_ = nullptr;  // no labels: no block
 };

@@ -52,9 +52,10 @@ struct Rule {
   std::string expr;
   Duration hold{};             // `for`: how long the condition must hold before the alert fires
   Duration keep_firing_for{};  // how long it fires on after the condition has gone
-  Labels labels;               // values are templates in alerting rules, plain text in recording rules
-  Labels annotations;          // values are templates
-  std::string resolve_expr;    // when set, a firing alert resolves only on an element of this expression
+  // Values are templates in alerting rules, plain text in recording rules; an empty one takes the label away.
+  Labels labels;
+  Labels annotations;        // values are templates
+  std::string resolve_expr;  // when set, a firing alert resolves only on an element of this expression
   // Empty: the default of the place it runs in (kKeep in the agent, kResolve in `sluice test rules`).
   std::optional<NoData> no_data;
   SourcePosition at;

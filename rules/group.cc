@@ -55,7 +55,7 @@ bool agree(const Labels& a, const Labels& b) {
 Labels merge(const Labels& group, const Labels& rule) {
   std::vector<LabelView> views(group.begin(), group.end());
   views.insert(views.end(), rule.begin(), rule.end());
-  return Labels::from_views(views);
+  return Labels::keeping_empty(views);
 }
 
 struct NamedTemplate {
@@ -349,7 +349,7 @@ class Run {
     annotations.reserve(rule.annotation_templates.size());
     for (const NamedTemplate& one : rule.annotation_templates)
       annotations.push_back({one.name, expand_one(one)});
-    out.annotations = Labels::from(std::move(annotations));
+    out.annotations = Labels::keeping_empty(std::move(annotations));
     return out;
   }
 

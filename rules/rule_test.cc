@@ -99,10 +99,14 @@ bool equal(double a, double b, bool fuzzy) {
   return std::nextafter(a, -kInf) == b || std::nextafter(a, kInf) == b;
 }
 
-Labels to_labels(const std::map<std::string, std::string>& pairs) {
+std::vector<Label> to_pairs(const std::map<std::string, std::string>& pairs) {
   std::vector<Label> out;
   for (const auto& [name, value] : pairs) out.push_back({name, value});
-  return Labels::from(std::move(out));
+  return out;
+}
+
+Labels to_labels(const std::map<std::string, std::string>& pairs) {
+  return Labels::from(to_pairs(pairs));
 }
 
 // One test of a file.
@@ -242,8 +246,9 @@ class TestRun {
     std::vector<FiringAlert> expected;
     for (const ExpectedAlert& alert : test.expected) {
       // promtool sees our extensions as annotations; a test that expects them passes in both.
-      const Labels annotations =
-          to_labels(alert.annotations).without(kResolveExprAnnotation).without(kNoDataAnnotation);
+      const Labels annotations = Labels::keeping_empty(to_pairs(alert.annotations))
+                                     .without(kResolveExprAnnotation)
+                                     .without(kNoDataAnnotation);
       expected.push_back({to_labels(alert.labels).with("alertname", test.alertname), annotations});
     }
     std::sort(got.begin(), got.end());

@@ -77,9 +77,9 @@ bool is_wrong_type(const json::object& from, std::string_view name) {
   return value != nullptr && !value->is_string() && !value->is_null();
 }
 
-Result<Labels> read_labels(const json::object& from, std::string_view name) {
+Result<std::vector<Label>> read_pairs(const json::object& from, std::string_view name) {
   const json::value* value = from.if_contains(name);
-  if (value == nullptr || value->is_null()) return Labels();
+  if (value == nullptr || value->is_null()) return std::vector<Label>();
   if (!value->is_object()) return invalid(fmt::format("{} is no object", name));
   std::vector<Label> labels;
   for (const auto& [key, item] : value->get_object()) {
@@ -87,7 +87,7 @@ Result<Labels> read_labels(const json::object& from, std::string_view name) {
       return invalid(fmt::format("{}: the value of {} is no string", name, quote(std::string_view(key))));
     labels.push_back({std::string(key), std::string(item.get_string())});
   }
-  return Labels::from(std::move(labels));
+  return labels;
 }
 
 Result<Timestamp> read_time(const json::object& from, std::string_view name) {
@@ -98,25 +98,30 @@ Result<Timestamp> read_time(const json::object& from, std::string_view name) {
   return parse_rfc3339(text);
 }
 
-Result<Labels> checked(const Result<Labels>& labels, std::string_view what) {
-  if (!labels) return labels;
-  for (const auto& label : *labels) {
+// The pairs of that member, with names that Alertmanager takes.
+Result<std::vector<Label>> read_named(const json::object& from, std::string_view name,
+                                      std::string_view what) {
+  auto pairs = read_pairs(from, name);
+  if (!pairs) return pairs;
+  for (const Label& label : *pairs) {
     if (!is_classic_label_name(label.name))
       return invalid(fmt::format("invalid {}: invalid name {}", what, quote(label.name)));
     if (!is_valid_utf8(label.value))
       return invalid(fmt::format("invalid {}: invalid value {}", what, quote(label.value)));
   }
-  return labels;
+  return pairs;
 }
 
 // The alert, or what is wrong with it in Alertmanager's words. An empty label is a label that is not there.
 Result<Alert> read_alert(const json::object& from) {
   Alert alert;
-  const auto labels = checked(read_labels(from, "labels"), "label set");
+  auto labels = read_named(from, "labels", "label set");
   if (!labels) return labels.error();
-  if (labels->empty()) return invalid("at least one label pair required");
-  const auto annotations = checked(read_labels(from, "annotations"), "annotations");
+  alert.labels = Labels::from(std::move(*labels));
+  if (alert.labels.empty()) return invalid("at least one label pair required");
+  auto annotations = read_named(from, "annotations", "annotations");
   if (!annotations) return annotations.error();
+  alert.annotations = Labels::keeping_empty(std::move(*annotations));
   const auto starts_at = read_time(from, "startsAt");
   if (!starts_at) return starts_at.error();
   const auto ends_at = read_time(from, "endsAt");
@@ -124,8 +129,6 @@ Result<Alert> read_alert(const json::object& from) {
   if (*starts_at != Timestamp{} && *ends_at != Timestamp{} && *ends_at < *starts_at) {
     return invalid("start time must be before end time");
   }
-  alert.labels = *labels;
-  alert.annotations = *annotations;
   alert.starts_at = *starts_at;
   alert.ends_at = *ends_at;
   alert.generator_url = text_member(from, "generatorURL");

@@ -47,11 +47,15 @@ json::object to_json(const rules::Group::RuleSnapshot& rule) {
 }
 
 // Reading throws on what is not there or of another type; parse_rule_state catches.
-Labels labels_from(const json::value& value) {
+std::vector<Label> pairs_from(const json::value& value) {
   std::vector<Label> labels;
   for (const auto& [name, text] : value.as_object())
     labels.push_back({std::string(name), std::string(text.as_string())});
-  return Labels::from(std::move(labels));
+  return labels;
+}
+
+Labels labels_from(const json::value& value) {
+  return Labels::from(pairs_from(value));
 }
 
 std::optional<Timestamp> time_from(const json::value& value) {
@@ -72,7 +76,7 @@ rules::ActiveAlert alert_from(const json::value& value) {
   rules::ActiveAlert alert;
   alert.labels = labels_from(in.at("labels"));
   alert.result_labels = labels_from(in.at("result_labels"));
-  alert.annotations = labels_from(in.at("annotations"));
+  alert.annotations = Labels::keeping_empty(pairs_from(in.at("annotations")));
   alert.value = parse_float(std::string_view(in.at("value").as_string())).value_or(0);
   alert.status = enum_from(in.at("status"), rules::AlertStatus::kResolved);
   alert.held = enum_from(in.at("held"), rules::Held::kError);
@@ -94,7 +98,7 @@ rules::Group::Snapshot group_from(const json::value& value) {
     const json::object& rule_in = entry.as_object();
     rules::Group::RuleSnapshot rule;
     rule.name = std::string(rule_in.at("name").as_string());
-    rule.labels = labels_from(rule_in.at("labels"));
+    rule.labels = Labels::keeping_empty(pairs_from(rule_in.at("labels")));
     rule.had_data = rule_in.at("had_data").as_bool();
     rule.alerts.last_evaluated_at = time_from(rule_in.at("last_evaluated_at"));
     for (const json::value& alert : rule_in.at("alerts").as_array())

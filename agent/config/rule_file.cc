@@ -120,7 +120,7 @@ class RuleReader {
       }
       out.push_back({entry.key, *value});
     }
-    return Labels::from(std::move(out));
+    return Labels::keeping_empty(std::move(out));
   }
 
   void read_no_data(const Node& node) {
@@ -202,7 +202,7 @@ RuleGroup read_group(const std::string& path, std::string_view text, const Node&
     }
     if (labels->kind != Node::Kind::kMap)
       diagnostics.add(labels->mark, fields.name("labels") + " must be a map");
-    group.labels = Labels::from(std::move(out));
+    group.labels = Labels::keeping_empty(std::move(out));
   }
   fields.each("rules", [&](const Node& rule, const std::string&) {
     group.rules.push_back(RuleReader(text, rule, diagnostics, group, group.rules.size()).read());

@@ -419,16 +419,16 @@ const Type& data_type() {
   return kType;
 }
 
-Labels common(const Notification& notification, const Labels Alert::* part) {
-  if (notification.alerts.empty()) return {};
+std::vector<Label> common(const Notification& notification, const Labels Alert::* part) {
   std::vector<Label> shared;
+  if (notification.alerts.empty()) return shared;
   for (const auto& label : (*notification.alerts.front().alert).*part) {
     const bool everywhere = std::all_of(
         notification.alerts.begin(), notification.alerts.end(),
         [&](const NotifiedAlert& other) { return ((*other.alert).*part).get(label.name) == label.value; });
     if (everywhere) shared.push_back({std::string(label.name), std::string(label.value)});
   }
-  return Labels::from(std::move(shared));
+  return shared;
 }
 
 // Severities from worst to mildest; others rank below all.
@@ -606,10 +606,10 @@ std::string_view worst_severity(const Notification& notification) {
 }
 
 Labels common_labels(const Notification& notification) {
-  return common(notification, &Alert::labels);
+  return Labels::from(common(notification, &Alert::labels));
 }
 Labels common_annotations(const Notification& notification) {
-  return common(notification, &Alert::annotations);
+  return Labels::keeping_empty(common(notification, &Alert::annotations));
 }
 
 gotmpl::Functions template_functions(Timestamp now, const FindZone& find_zone, const std::string& agent) {

@@ -34,6 +34,13 @@ TEST(RecordTest, reads_back_what_was_written) {
   EXPECT_FALSE(in.ok()) << "there is no further field";
 }
 
+TEST(RecordTest, an_empty_annotation_survives) {
+  std::string text;
+  const Labels annotations = Labels::keeping_empty({{"a", ""}, {"b", "c"}});
+  RecordWriter('X').labels(annotations).append_to(text);
+  EXPECT_EQ(RecordReader(split_records(text)->at(0)).annotations(), annotations);
+}
+
 TEST(RecordTest, a_count_larger_than_the_record_is_refused_before_memory_is_taken) {
   RecordReader in("X\t99999999999\tx");
   EXPECT_TRUE(in.fingerprints().empty());

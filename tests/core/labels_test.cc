@@ -26,6 +26,14 @@ TEST(LabelsTest, a_set_is_sorted_unique_and_without_empty_values) {
   EXPECT_FALSE(labels.has("c"));
 }
 
+TEST(LabelsTest, what_only_looks_like_a_label_set_may_keep_its_empty_values) {
+  const Labels kept = Labels::keeping_empty({{"b", ""}, {"a", "2"}, {"b", "3"}, {"c", ""}});
+  EXPECT_THAT(list(kept), ElementsAre(Label{"a", "2"}, Label{"b", "3"}, Label{"c", ""}));
+  EXPECT_NE(kept, Labels::from(list(kept)));
+  EXPECT_TRUE(Labels::from({{"c", ""}}).empty());
+  EXPECT_EQ(Labels::keeping_empty({{"c", ""}}).size(), 1u);
+}
+
 TEST(LabelsTest, of_two_equal_names_an_empty_last_value_removes_the_label) {
   EXPECT_TRUE(Labels::from({{"a", "1"}, {"a", ""}}).empty());
 }

@@ -335,6 +335,20 @@ TEST_F(GroupTest, a_failing_template_costs_its_text_and_not_the_alert) {
   EXPECT_EQ(group.stats().template_errors_total, 2u);
 }
 
+TEST_F(GroupTest, an_empty_annotation_stays_and_an_empty_label_takes_one_away) {
+  RuleGroup config = group_of({alert("Down", "up == 0"), record("down", "up == 0")});
+  config.labels = Labels{{"team", "a"}, {"i", "group's"}};
+  config.rules[0].labels = config.rules[1].labels = Labels::keeping_empty({{"i", ""}});
+  config.rules[0].annotations = Labels::keeping_empty({{"empty", ""}, {"vanished", "{{ $labels.none }}"}});
+  Group group(config, {});
+  sample(R"(up{i="a"})", 0, 0);
+  const GroupResult result = group.evaluate_at(at(0), store);
+  ASSERT_EQ(result.alerts.size(), 1u);
+  EXPECT_EQ(result.alerts[0].labels, (Labels{{"alertname", "Down"}, {"team", "a"}}));
+  EXPECT_EQ(result.alerts[0].annotations, Labels::keeping_empty({{"empty", ""}, {"vanished", ""}}));
+  EXPECT_TRUE(store.find(Labels{{"__name__", "down"}, {"team", "a"}}));
+}
+
 TEST_F(GroupTest, templates_query_the_store_at_the_evaluation_time) {
   RuleGroup config = group_of({alert("Down", "up == 0")});
   config.rules[0].annotations =
