@@ -107,7 +107,7 @@ void add_test(CLI::App& root, int& exit_code, TestCommands& options) {
 }
 
 struct PromqlCommands {
-  std::vector<std::string> test_files;
+  PromqlTestOptions test;
   PromqlQueryOptions query;
 };
 
@@ -115,8 +115,9 @@ void add_promql(CLI::App& root, int& exit_code, PromqlCommands& options) {
   CLI::App* promql = root.add_subcommand("promql", "Query files and run promqltest scripts");
   promql->require_subcommand(1);
   CLI::App* test = promql->add_subcommand("test", "Run Prometheus's promqltest scripts");
-  test->add_option("FILE", options.test_files, "Script files")->required();
-  runs(test, exit_code, [&options] { return promql_test(options.test_files); });
+  test->add_option("FILE", options.test.files, "Script files")->required();
+  test->add_flag("--show-skipped", options.test.show_skipped, "Name each eval that was skipped, and why");
+  runs(test, exit_code, [&options] { return promql_test(options.test); });
 
   CLI::App* query = promql->add_subcommand("query", "Evaluate an expression over the samples of a file");
   query->add_option("--openmetrics", options.query.openmetrics_file, "The samples, in OpenMetrics 1.0")

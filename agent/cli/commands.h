@@ -43,7 +43,12 @@ int check_web_config(const std::vector<std::string>& files);
 
 int test_rules(const std::vector<std::string>& files);
 int test_routes(const std::vector<std::string>& files);
-int promql_test(const std::vector<std::string>& files);
+
+struct PromqlTestOptions {
+  std::vector<std::string> files;
+  bool show_skipped = false;
+};
+int promql_test(const PromqlTestOptions& options);
 
 struct PromqlQueryOptions {
   std::string openmetrics_file;
