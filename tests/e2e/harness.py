@@ -18,10 +18,11 @@ WORLD = os.path.join(ROOT, "deploy/demo/world.sh")
 def free_port():
     """Below the range of outgoing connections, so that nobody takes it in between."""
     import random
+    first, last = os.environ.get("SLUICE_TEST_PORTS", "20000-31999").split("-")
     while True:
         with socket.socket() as candidate:
             try:
-                candidate.bind(("127.0.0.1", random.randrange(20000, 32000)))
+                candidate.bind(("127.0.0.1", random.randint(int(first), int(last))))
                 return candidate.getsockname()[1]
             except OSError:
                 continue

@@ -286,7 +286,7 @@ class ReadersTest(unittest.TestCase):
         client.send_signal(signal.SIGSTOP)
         self.sluice("disable", target, "--pool", "auth", "--reason", "test")
         see("its lag grows", lambda: (self.agent.metric("sluice_pool_reader_lag_seconds", 'pool="auth"') or 0) > 1, within=60)
-        self.assertEqual(self.agent.metric("sluice_pool_readers_behind", 'pool="auth"'), 1)
+        see("it is behind", lambda: self.agent.metric("sluice_pool_readers_behind", 'pool="auth"') == 1)
         client.send_signal(signal.SIGCONT)
         see("it has caught up", lambda: self.agent.metric("sluice_pool_reader_lag_seconds", 'pool="auth"') == 0, within=60)
 
