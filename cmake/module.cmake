@@ -51,6 +51,8 @@ function(sluice_test folder)
   endif()
   target_link_libraries(test_${name} PRIVATE ${deps} ${ARG_LINKS} sluice_strict sluice_support GTest::gmock GTest::gtest_main)
   target_compile_definitions(test_${name} PRIVATE SLUICE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  # What is tested is optimized; the tests themselves run once, and compile in half the time without.
+  target_compile_options(test_${name} PRIVATE -O0)
   set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${folder} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   if(NOT ARG_LABEL)
