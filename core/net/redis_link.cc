@@ -7,7 +7,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
 #include <list>
@@ -22,6 +21,7 @@
 #include "core/net/resolver.h"
 #include "core/net/time_point.h"
 #include "core/net/tls.h"
+#include "core/net/uri.h"
 #include "core/random.h"
 
 namespace asio = boost::asio;
@@ -74,7 +74,7 @@ Result<RedisUrl> parse_redis_url(std::string_view text) {
     url.port = plain->port;
     return url;
   }
-  const auto parsed = boost::urls::parse_uri(text);
+  const auto parsed = parse_uri(text);
   if (!parsed) return invalid("not a valid URL (special characters in the password must be percent-encoded)");
   const boost::urls::url_view view = *parsed;
   const std::string_view scheme(view.scheme().data(), view.scheme().size());

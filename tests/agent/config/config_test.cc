@@ -1,5 +1,6 @@
 #include "agent/config/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -170,7 +171,8 @@ redis: {sentinels: [s1, "[::1]:26380"], master_name: flags, sentinel_password: h
   };
   const Case kCases[] = {
       {"{}", "redis.url is missing"},
-      {"{url: \"redis://a\", sentinels: [s1], master_name: m}", "only one of url, sentinels and cluster_nodes"},
+      {"{url: \"redis://a\", sentinels: [s1], master_name: m}",
+       "only one of url, sentinels and cluster_nodes"},
       {"{sentinels: [s1]}", "redis.master_name is missing"},
       {"{sentinels: [], master_name: m}", "must name at least one"},
       {"{cluster_nodes: [\"a:b\"]}", "is not host:port"},
@@ -190,6 +192,48 @@ TEST(ConfigTest, on_a_cluster_a_flag_s_key_must_hold_the_pool_s_hash_tag) {
   EXPECT_NE(mistakes_of(text).find("{{auth}}:disabled:{target}"), std::string::npos) << mistakes_of(text);
   text.replace(text.find("auth_server:disabled"), 11, "{{auth}}");
   EXPECT_EQ(mistakes_of(text), "");
+}
+
+TEST(ConfigTest, haproxy_s_checks_are_answered_where_the_file_says) {
+  EXPECT_EQ(good("probes: []\n")->web.agent_check_address, "") << "nowhere";
+  EXPECT_EQ(good("web: {agent_check_address: \":9809\"}\nprobes: []\n")->web.agent_check_address, ":9809");
+  EXPECT_EQ(mistakes_of("web: {agent_check_address: \"9809\"}\nprobes: []\n"),
+            "sluice.yml:1:28: web.agent_check_address: must be HOST:PORT or :PORT\n");
+}
+
+TEST(ConfigTest, the_journal_of_probes_takes_the_room_it_is_given) {
+  EXPECT_EQ(good("store: {journal_size: 32MiB}\nprobes: []\n")->store.journal_bytes, size_t{32} << 20);
+  EXPECT_EQ(good("store: {journal_size: 0}\nprobes: []\n")->store.journal_bytes, 0u) << "none is kept";
+  EXPECT_NE(
+      mistakes_of("store: {journal_size: much}\nprobes: []\n").find("sluice.yml:1:23: store.journal_size"),
+      std::string::npos);
+}
+
+TEST(ConfigTest, whether_disabling_helps_is_judged_by_another_job) {
+  const auto with = [](std::string_view efficacy, std::string_view interval = "15s") {
+    return fmt::format(
+        "probes:\n"
+        "  - job_name: auth\n"
+        "    module: http_2xx\n"
+        "    static_configs: [{{targets: [\"http://auth1\", \"http://auth2\"]}}]\n"
+        "    upstream:\n"
+        "      efficacy: {}\n"
+        "  - job_name: api\n"
+        "    module: http_2xx\n"
+        "    interval: {}\n"
+        "    static_configs: [{{targets: [\"http://api\"]}}]\n",
+        efficacy, interval);
+  };
+  const auto config = good(with("{job: api, window: 90s, hold: 5m}"));
+  const gate::EfficacyPolicy& efficacy = config->jobs.at(0).upstream->efficacy;
+  EXPECT_EQ(efficacy.job, "api") << "it may be named before it is written down";
+  EXPECT_EQ(efficacy.window, 90s);
+  EXPECT_EQ(efficacy.hold, 5min);
+  EXPECT_EQ(good(with("{job: api}"))->jobs.at(0).upstream->efficacy.window, 60s);
+  EXPECT_NE(mistakes_of(with("{window: 90s}")).find("job"), std::string::npos);
+  EXPECT_EQ(mistakes_of(with("{job: app}")), "sluice.yml:6:17: efficacy.job: there is no job \"app\"\n");
+  EXPECT_EQ(mistakes_of(with("{job: api, window: 30s}", "20s")),
+            "sluice.yml:6:17: efficacy.window must be at least two intervals of the job \"api\": 40s\n");
 }
 
 TEST(ConfigTest, a_vote_s_hash_changes_with_what_decides_and_with_nothing_else) {

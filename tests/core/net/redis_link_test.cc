@@ -55,7 +55,7 @@ TEST(RedisUrlTest, what_is_wrong_is_refused_without_repeating_the_password) {
   for (const std::string text :
        {"", "redis://", "http://db1", "redis://db1:0", "redis://db1:99999", "redis://db1/x", "redis://db1/-1",
         "redis://:hunter2@/0", "redis://me:hunter2@db1/abc", "redis://me:hunter2@db1?ssl_cert_reqs=none",
-        "me:hunter2@db1:6379", "redis://me:hunter#2@db1", "redis://me:hunter2@db 1"}) {
+        "me:hunter2@db1:6379", "redis://me:hunter#2@db1", "redis://me:hunter2@db 1", "redis://db1:63x79/0"}) {
     const auto url = parse_redis_url(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().message.find("hunter2"), std::string::npos) << url.error().message;
