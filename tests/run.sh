@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds the dev preset (AddressSanitizer and UBSan) and runs through CTest what the build has
-# on. The suites of a fleet on real parts are off: cmake --preset dev -DSLUICE_FLEET_TESTS=ON adds them.
+# Installs what the tests need, builds the dev preset (AddressSanitizer and UBSan) and runs everything through CTest.
 #
 #   tests/run.sh [CTest options...]      for instance: tests/run.sh -R rules
 #
@@ -9,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,7s/^# \{0,1\}//p' "$0"
+  sed -n '2,6s/^# \{0,1\}//p' "$0"
   exit 0
 fi
 [[ ${SLUICE_NO_INSTALL:-} ]] || deploy/install-deps.sh --test

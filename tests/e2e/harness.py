@@ -1,4 +1,5 @@
 """What the end-to-end tests stand on: the demo world of real servers, agents of the built binary, and waiting for conditions."""
+import http.client
 import json
 import os
 import shutil
@@ -13,6 +14,9 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SLUICE = os.path.abspath(os.environ.get("SLUICE", os.path.join(ROOT, "build/dev/sluice")))
 WORLD = os.path.join(ROOT, "deploy/demo/world.sh")
+
+# What a condition may raise as long as it does not hold.
+NOT_YET = (OSError, ValueError, KeyError, IndexError, http.client.HTTPException)
 
 
 def free_port():
@@ -45,7 +49,7 @@ def see(what, condition, within=30):
     while True:
         try:
             result = condition()
-        except (OSError, ValueError, KeyError, IndexError):
+        except NOT_YET:
             result = None
         if result:
             return result
@@ -104,8 +108,10 @@ class World:
 class Agent:
     """One running agent in a folder of its own."""
 
-    def __init__(self, config, files=None, env=None, state=None, arguments=None, preexec=None, address="127.0.0.1", within=()):
-        """`address` is where it listens, `within` the words before a command that run it in another namespace."""
+    def __init__(self, config, files=None, env=None, state=None, arguments=None, preexec=None, address="127.0.0.1", within=(),
+                 ready=True):
+        """`address` is where it listens, `within` the words before a command that run it in another namespace. Unless `ready`, the
+        caller waits until it is."""
         self.dir = tempfile.mkdtemp(prefix="sluice-agent-")
         self.state = state or os.path.join(self.dir, "state")
         self.address, self.within = address, within
@@ -118,7 +124,9 @@ class Agent:
             self.write(name, text)
         self.arguments = arguments if arguments is not None else ["--config.file=" + self.path("sluice.yml"), "--store.path=" + self.state]
         self.process = None
-        self.start()
+        self.launch()
+        if ready:
+            self.wait_ready()
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -128,9 +136,15 @@ class Agent:
             file.write(text)
 
     def start(self):
+        self.launch()
+        self.wait_ready()
+
+    def launch(self):
         with open(self.path("log"), "ab") as log:
             self.process = subprocess.Popen([*self.within, SLUICE, "run", f"--web.listen-address={self.address}:{self.port}", *self.arguments],
                                             stdout=log, stderr=log, env=self.env, preexec_fn=self.preexec)
+
+    def wait_ready(self):
         try:
             see("the agent is ready", lambda: self.ended() or request(self.url + "/-/ready")[0] == 200)
             assert not self.ended(), "the agent ended"
