@@ -25,10 +25,22 @@ void spawn(Edge& edge, asio::awaitable<void> work, std::string_view name) {
   });
 }
 
-asio::awaitable<void> on_disk(Edge& edge, std::function<void()> work) {
-  co_await asio::post(edge.disk.get_executor(), asio::use_awaitable);
+namespace {
+
+asio::awaitable<void> run_elsewhere(Edge& edge, asio::thread_pool& threads, std::function<void()> work) {
+  co_await asio::post(threads.get_executor(), asio::use_awaitable);
   work();
   co_await asio::post(edge.io.get_executor(), asio::use_awaitable);
+}
+
+}  // namespace
+
+asio::awaitable<void> on_disk(Edge& edge, std::function<void()> work) {
+  return run_elsewhere(edge, edge.disk, std::move(work));
+}
+
+asio::awaitable<void> on_pages(Edge& edge, std::function<void()> work) {
+  return run_elsewhere(edge, edge.pages, std::move(work));
 }
 
 asio::awaitable<void> Wakeup::wait_until(Instant at) {

@@ -1,6 +1,6 @@
 #pragma once
 // What all loops of the agent share of the outside world: one event loop on one thread, clocks, names, TLS,
-// the log, and a second thread that waits for disks.
+// the log, and threads that wait for disks.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -30,7 +30,8 @@ struct Edge {
   net::TlsContexts tls;
   net::Net net;
   exporters::Registry probers;
-  boost::asio::thread_pool disk{1};  // fsync and large files; nothing else may run there
+  boost::asio::thread_pool disk{1};   // fsync and large files; nothing else may run there
+  boost::asio::thread_pool pages{1};  // short writes without fsync, which must not wait behind one
 };
 
 // Starts a coroutine on the event loop. One that ends by an exception is a bug: the agent says so and aborts,
@@ -39,6 +40,8 @@ void spawn(Edge& edge, boost::asio::awaitable<void> work, std::string_view name)
 
 // Runs `work` on the disk thread and comes back to the event loop.
 boost::asio::awaitable<void> on_disk(Edge& edge, std::function<void()> work);
+// The same on the thread for what ends in the page cache.
+boost::asio::awaitable<void> on_pages(Edge& edge, std::function<void()> work);
 
 // A loop's alarm clock: sleeps until an instant, or until somebody has news.
 class Wakeup {

@@ -25,6 +25,7 @@ struct ForwardLoop::Lane {
 };
 
 void ForwardLoop::configure(const config::Config& config) {
+  connections_ = net::HttpPool::make(edge_.io.get_executor());
   std::vector<std::shared_ptr<Lane>> lanes;
   for (const alerts::ForwardTarget& target : config.alertmanagers) {
     const auto known = std::find_if(lanes_.begin(), lanes_.end(),
@@ -54,6 +55,7 @@ void ForwardLoop::take_alerts(const std::vector<Alert>& alerts) {
 }
 
 void ForwardLoop::stop() {
+  connections_.reset();
   for (const auto& lane : lanes_) {
     lane->stopping = true;
     lane->wakeup.notify();
@@ -94,7 +96,7 @@ asio::awaitable<void> ForwardLoop::send(Lane& lane, std::vector<Alert> batch) {
   if (outgoing.has_error()) {
     failure = outgoing.error().message;
   } else {
-    const Result<HttpResponse> response = co_await fetch(edge_, std::move(*outgoing));
+    const Result<HttpResponse> response = co_await fetch(edge_, std::move(*outgoing), connections_);
     if (response.has_error()) {
       failure = response.error().message;
     } else if (response->status < 300) {

@@ -8,6 +8,7 @@
 #include "agent/app/edge.h"
 #include "agent/config/config.h"
 #include "alerts/forward.h"
+#include "core/net/http_pool.h"
 
 namespace sluice::app {
 
@@ -35,6 +36,7 @@ class ForwardLoop {
 
   Edge& edge_;
   std::vector<std::shared_ptr<Lane>> lanes_;
+  std::shared_ptr<net::HttpPool> connections_;  // of this configuration
 };
 
 }  // namespace sluice::app

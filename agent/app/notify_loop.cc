@@ -14,9 +14,11 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr size_t kJournalBytesMax = 4 << 20;  // then a snapshot begins a fresh one
-constexpr Duration kJournalDelay = 20ms;      // of entries that nothing waits for: many go into one write
+// A journal that is larger than this and than the snapshot is begun afresh behind a new one.
+constexpr size_t kJournalBytesMin = 4 << 20;
+constexpr Duration kSyncDelay = 100ms;  // of entries that nothing waits for: many share one fsync
 constexpr Duration kWrittenMax = 2s;
+constexpr size_t kStateBytesMax = 1 << 30;  // as many alerts as the pipeline takes have a tenth of this
 constexpr std::string_view kSnapshot = "notify.snapshot";
 constexpr std::string_view kJournal = "notify.journal";
 
@@ -109,7 +111,7 @@ void NotifyLoop::restore() {
   if (folder_.empty()) return;
   for (const std::string_view name : {kSnapshot, kJournal}) {
     if (!file::exists(path(name))) continue;
-    const Result<std::string> text = file::read(path(name));
+    const Result<std::string> text = file::read(path(name), kStateBytesMax);
     if (text.has_value()) {
       restored_ += *text;
     } else {
@@ -124,6 +126,7 @@ void NotifyLoop::configure(const config::Config& config) {
   Mistakes mistakes;
   if (auto notifier = alerts::notify::Notifier::make(config_, notifier_options(config), mistakes))
     notifier_ = std::move(notifier);
+  connections_ = net::HttpPool::make(edge_.io.get_executor());
   for (const Mistake& mistake : mistakes)
     edge_.log.error("notification template", {{"mistake", mistake.to_string()}});
 
@@ -180,8 +183,13 @@ void NotifyLoop::learn(std::string_view records) {
 void NotifyLoop::accept(alerts::Effects effects) {
   on_journal_(effects.journal);
   log_events(effects.events);
-  if (!effects.journal.empty()) ++accepted_;
-  if (!effects.journal.empty() || !effects.send.empty()) queue_.push_back(std::move(effects));
+  if (!effects.journal.empty() && !folder_.empty()) {
+    if (accepted_++ == synced_) unsynced_since_ = edge_.clock.now();
+    if (effects.journal_before_send) before_send_ = accepted_;
+    pending_ += effects.journal;
+    append();
+  }
+  if (!effects.send.empty()) queue_.push_back({before_send_, std::move(effects.send)});
   wakeup_.notify();
 }
 
@@ -207,14 +215,23 @@ void NotifyLoop::log_events(const std::vector<alerts::PipelineEvent>& events) {
 asio::awaitable<void> NotifyLoop::run() {
   if (!folder_.empty()) co_await write_snapshot();
   while (!stopping_) {
-    while (!queue_.empty()) {
-      alerts::Effects effects = std::move(queue_.front());
+    if (!queue_.empty() && queue_.front().after > synced_) co_await sync();
+    // What is about to be said is on disk now, or the disk has failed and people are told all the same.
+    while (!queue_.empty() && queue_.front().after <= synced_) {
+      for (alerts::Delivery& delivery : queue_.front().send) {
+        ++in_flight_;
+        spawn(edge_, deliver(std::move(delivery)), "notify");
+      }
       queue_.pop_front();
-      co_await carry_out(std::move(effects));
+    }
+    if (journal_bytes_ > journal_bytes_max_ || recovered_) {
+      co_await write_snapshot();
+      continue;
     }
     const Instant instant = edge_.clock.now();
-    if (!pending_.empty() && (!waiters_.empty() || instant >= pending_since_ + kJournalDelay)) {
-      co_await flush();
+    const bool unsynced = synced_ < accepted_;
+    if (unsynced && (!waiters_.empty() || instant >= unsynced_since_ + kSyncDelay)) {
+      co_await sync();
       continue;
     }
     const Timestamp now = edge_.clock.unix_now();
@@ -226,20 +243,18 @@ asio::awaitable<void> NotifyLoop::run() {
     // Timers are in Unix time, which may step: look again at least every second.
     Instant until =
         instant + (wake ? std::clamp<Duration>(*wake - now, Duration(1ms), Duration(1s)) : Duration(1s));
-    if (!pending_.empty()) until = std::min(until, pending_since_ + kJournalDelay);
+    if (unsynced) until = std::min(until, unsynced_since_ + kSyncDelay);
     co_await wakeup_.wait_until(until);
   }
-  co_await write_rest();
+  // Everything goes to disk, also answers that come yet, and nothing new leaves.
+  queue_.clear();
+  co_await sync();
   while (in_flight_ > 0 && edge_.clock.now() < stop_deadline_) {
     co_await wakeup_.wait_until(stop_deadline_);
-    co_await write_rest();  // answers that came meanwhile
+    queue_.clear();
+    co_await sync();
   }
-}
-
-// The end: everything goes to disk, and nothing new leaves.
-asio::awaitable<void> NotifyLoop::write_rest() {
-  for (; !queue_.empty(); queue_.pop_front()) keep(queue_.front());
-  co_await flush();
+  connections_.reset();
 }
 
 void NotifyLoop::stop(Instant deadline) {
@@ -254,107 +269,119 @@ asio::awaitable<void> NotifyLoop::written() {
   const Instant deadline = edge_.clock.now() + kWrittenMax;
   const auto self = waiters_.emplace(waiters_.end(), edge_);
   wakeup_.notify();
-  while (written_ < wanted && !stopping_ && edge_.clock.now() < deadline) co_await self->wait_until(deadline);
+  while (synced_ < wanted && !stopping_ && edge_.clock.now() < deadline) co_await self->wait_until(deadline);
   waiters_.erase(self);
 }
 
-void NotifyLoop::keep(alerts::Effects& effects) {
-  if (effects.journal.empty()) return;
-  if (pending_.empty()) pending_since_ = edge_.clock.now();
-  pending_ += effects.journal;
-  pending_first_ = pending_first_ || effects.journal_before_send;
-  ++kept_;
-  effects.journal.clear();
+void NotifyLoop::append() {
+  if (appending_ || snapshotting_ || pending_.empty()) return;
+  appending_ = true;
+  spawn(edge_, append_pending(), "notification journal");
 }
 
-asio::awaitable<void> NotifyLoop::carry_out(alerts::Effects effects) {
-  keep(effects);
-  if (pending_first_ && !effects.send.empty()) co_await flush();
-  // Beyond this point what is about to be said is on disk, or the disk has failed and people are told all the
-  // same.
-  for (alerts::Delivery& delivery : effects.send) {
-    ++in_flight_;
-    spawn(edge_, deliver(std::move(delivery)), "notify");
-  }
-  if (journal_bytes_ + pending_.size() > kJournalBytesMax) co_await write_snapshot();
-}
-
-asio::awaitable<void> NotifyLoop::flush() {
-  const std::string journal = std::exchange(pending_, {});
-  pending_first_ = false;
-  const uint64_t kept = kept_;
-  if (!journal.empty() && !folder_.empty()) {
-    journal_bytes_ += journal.size();
-    Result<void> done{};
+asio::awaitable<void> NotifyLoop::append_pending() {
+  while (!pending_.empty()) {
+    const std::string journal = std::exchange(pending_, {});
+    const uint64_t upto = accepted_;
     const std::string file = path(kJournal);
-    std::function<void()> work = [&done, &journal, &file] { done = file::append_durably(file, journal); };
+    Result<void> written{};
+    std::function<void()> work = [&] { written = file::append(file, journal); };
+    co_await on_pages(edge_, std::move(work));
+    journal_bytes_ += journal.size();
+    appended_ = upto;
+    append_failed_ = written.has_error();
+    if (append_failed_) judge_write(written);
+  }
+  appending_ = false;
+  wakeup_.notify();
+}
+
+// Until all that is accepted is on disk.
+asio::awaitable<void> NotifyLoop::sync() {
+  while (appending_) co_await wakeup_.wait_until(Instant::max());
+  const uint64_t upto = appended_;
+  if (upto == synced_) co_return;
+  if (!append_failed_) {
+    const std::string file = path(kJournal);
+    Result<void> written{};
+    std::function<void()> work = [&] { written = file::sync(file); };
     co_await on_disk(edge_, std::move(work));
     ++stats_.state_writes;
-    const bool recovered = state_failing_ && done.has_value();
-    if (done.has_error()) {
-      ++stats_.state_write_failures;
-      if (!state_failing_) {
-        edge_.log.error("cannot write the notification state; notifications go out all the same",
-                        {{"error", done.error().message}});
-      }
-    } else if (recovered) {
-      edge_.log.info("the notification state can be written again");
-    }
-    state_failing_ = done.has_error();
-    // What could not be journaled is made good by a snapshot as soon as the disk takes one.
-    if (recovered) co_await write_snapshot();
+    judge_write(written);
   }
-  written_ = std::max(written_, kept);
+  synced_ = upto;
+  unsynced_since_ = edge_.clock.now();
   for (Wakeup& waiter : waiters_) waiter.notify();
+}
+
+void NotifyLoop::judge_write(const Result<void>& written) {
+  if (written.has_error()) {
+    ++stats_.state_write_failures;
+    if (!state_failing_) {
+      edge_.log.error("cannot write the notification state; notifications go out all the same",
+                      {{"error", written.error().message}});
+    }
+  } else if (state_failing_) {
+    edge_.log.info("the notification state can be written again");
+    recovered_ = true;
+  }
+  state_failing_ = written.has_error();
 }
 
 asio::awaitable<void> NotifyLoop::write_snapshot() {
   // The journal is brought up to the moment of the snapshot first: should we die between the two files, it
   // says nothing older than the snapshot does.
-  for (alerts::Effects& effects : queue_) keep(effects);
-  const std::string pending = std::exchange(pending_, {});
-  pending_first_ = false;
-  const uint64_t kept = kept_;
+  while (appending_) co_await wakeup_.wait_until(Instant::max());
+  snapshotting_ = true;
+  const uint64_t upto = accepted_;
   const std::string text = pipeline_->snapshot(edge_.clock.unix_now());
-  Result<void> done{};
   const std::string snapshot = path(kSnapshot), journal = path(kJournal);
+  Result<void> written{};
   std::function<void()> work = [&] {
-    if (!pending.empty()) (void)file::append_durably(journal, pending);
-    done = file::write_durably(snapshot, text);
-    if (done.has_value()) done = file::write_durably(journal, "");
+    if (file::exists(journal)) (void)file::sync(journal);
+    written = file::write_durably(snapshot, text);
+    if (written.has_value()) written = file::write_durably(journal, "");
   };
   co_await on_disk(edge_, std::move(work));
-  if (done.has_value()) {
+  snapshotting_ = false;
+  judge_write(written);
+  recovered_ = false;  // either it is made good now, or the next success says so again
+  if (written.has_value()) {
     journal_bytes_ = 0;
-    written_ = std::max(written_, kept);
+    journal_bytes_max_ = std::max(kJournalBytesMin, text.size());
+    append_failed_ = false;
+    appended_ = synced_ = upto;
+    for (Wakeup& waiter : waiters_) waiter.notify();
   } else {
-    ++stats_.state_write_failures;
-    state_failing_ = true;
-    edge_.log.error("cannot write the notification state", {{"error", done.error().message}});
+    journal_bytes_max_ = journal_bytes_ + kJournalBytesMin;
   }
+  append();
 }
 
 asio::awaitable<void> NotifyLoop::deliver(alerts::Delivery delivery) {
   const std::shared_ptr<const alerts::notify::Notifier> notifier =
       notifier_;  // a reload may replace it meanwhile
-  const alerts::DeliveryOutcome outcome = co_await send_delivery(edge_, *notifier, delivery);
+  const alerts::DeliveryOutcome outcome = co_await send_delivery(edge_, *notifier, delivery, connections_);
   --in_flight_;
   accept(pipeline_->on_delivery(edge_.clock.unix_now(), delivery.id, outcome));
 }
 
-asio::awaitable<Result<HttpResponse>> fetch(Edge& edge, alerts::notify::OutgoingRequest outgoing) {
+asio::awaitable<Result<HttpResponse>> fetch(Edge& edge, alerts::notify::OutgoingRequest outgoing,
+                                            std::shared_ptr<net::HttpPool> connections) {
   net::FetchOptions options;
   options.deadline = edge.clock.now() + outgoing.timeout;
   options.tls = to_net(outgoing.tls);
   options.redirects_max = outgoing.follow_redirects ? 10 : 0;
   options.body_bytes_max = 64 * 1024;
+  options.pool = std::move(connections);
   Result<HttpResponse> response =
       co_await net::fetch(edge.net, std::move(outgoing.request), std::move(options));
   co_return response;
 }
 
 asio::awaitable<alerts::DeliveryOutcome> send_delivery(Edge& edge, const alerts::notify::Notifier& notifier,
-                                                       const alerts::Delivery& delivery) {
+                                                       const alerts::Delivery& delivery,
+                                                       std::shared_ptr<net::HttpPool> connections) {
   if (delivery.to->kind() == "email") {
     auto letter = notifier.to_mail(delivery, read_secret_file);
     if (letter.has_error()) co_return alerts::notify::outcome_of(letter.error());
@@ -363,7 +390,7 @@ asio::awaitable<alerts::DeliveryOutcome> send_delivery(Edge& edge, const alerts:
   }
   auto outgoing = notifier.to_request(delivery, read_secret_file);
   if (outgoing.has_error()) co_return alerts::notify::outcome_of(outgoing.error());
-  const Result<HttpResponse> response = co_await fetch(edge, std::move(*outgoing));
+  const Result<HttpResponse> response = co_await fetch(edge, std::move(*outgoing), std::move(connections));
   if (response.has_error()) {
     const bool sent = response.error().kind == ErrorKind::kTimeout;
     co_return alerts::notify::outcome_of_no_answer(response.error(), sent);

@@ -1,6 +1,11 @@
 #pragma once
 // Drives the notification pipeline: alerts in, requests out, answers back, and every state change on disk
 // before the message that depends on it leaves.
+//
+// The journal takes two steps. A change is appended to the file as soon as it is there: then kill -9 does not
+// take it, and what a receiver has answered is not said again. Its fsync, which only the end of power asks
+// for, comes before a message that depends on it, before the answer to whoever waits for it, and else soon
+// after, many changes at once.
 
 #include <deque>
 #include <functional>
@@ -13,12 +18,13 @@
 #include "agent/config/config.h"
 #include "alerts/notify/notifier.h"
 #include "alerts/pipeline.h"
+#include "core/net/http_pool.h"
 #include "core/net/tls_config.h"
 
 namespace sluice::app {
 
 struct NotifyLoopStats {
-  uint64_t state_writes = 0;
+  uint64_t state_writes = 0;  // fsyncs
   uint64_t state_write_failures = 0;
 };
 
@@ -26,16 +32,17 @@ net::TlsConfig to_net(const alerts::TlsConfig& from);
 // Reads a secret's file, as notifiers ask for it.
 Result<std::string> read_secret_file(const std::string& path);
 
-// Sends it under its own timeout.
-boost::asio::awaitable<Result<HttpResponse>> fetch(Edge& edge, alerts::notify::OutgoingRequest outgoing);
+// Sends it under its own timeout; on a connection of its own without a pool.
+boost::asio::awaitable<Result<HttpResponse>> fetch(Edge& edge, alerts::notify::OutgoingRequest outgoing,
+                                                   std::shared_ptr<net::HttpPool> connections);
 
 // How messages look, and what they say of this agent.
 alerts::notify::NotifierOptions notifier_options(const config::Config& config);
 
 // Makes the request of a delivery, sends it and judges the answer.
-boost::asio::awaitable<alerts::DeliveryOutcome> send_delivery(Edge& edge,
-                                                              const alerts::notify::Notifier& notifier,
-                                                              const alerts::Delivery& delivery);
+boost::asio::awaitable<alerts::DeliveryOutcome> send_delivery(
+    Edge& edge, const alerts::notify::Notifier& notifier, const alerts::Delivery& delivery,
+    std::shared_ptr<net::HttpPool> connections = nullptr);
 
 class NotifyLoop {
  public:
@@ -56,7 +63,7 @@ class NotifyLoop {
   boost::asio::awaitable<void> run();
   // Sends what is due and waits for answers until `deadline`; then run() returns.
   void stop(Instant deadline);
-  bool idle() const { return in_flight_ == 0 && queue_.empty(); }
+  bool idle() const { return in_flight_ == 0 && queue_.empty() && synced_ >= accepted_; }
 
   // Other agents (fleet_loop.h): whether this one may tell, what others told, and what is to be told to them.
   void set_telling(bool telling);
@@ -67,12 +74,17 @@ class NotifyLoop {
   const NotifyLoopStats& stats() const { return stats_; }
 
  private:
+  // Messages that leave when the journal is on disk up to there.
+  struct Outgoing {
+    uint64_t after = 0;
+    std::vector<alerts::Delivery> send;
+  };
   void accept(alerts::Effects effects);
-  boost::asio::awaitable<void> carry_out(alerts::Effects effects);
-  void keep(alerts::Effects& effects);
-  boost::asio::awaitable<void> flush();
-  boost::asio::awaitable<void> write_rest();
+  void append();
+  boost::asio::awaitable<void> append_pending();
+  boost::asio::awaitable<void> sync();
   boost::asio::awaitable<void> write_snapshot();
+  void judge_write(const Result<void>& written);
   boost::asio::awaitable<void> deliver(alerts::Delivery delivery);
   void log_events(const std::vector<alerts::PipelineEvent>& events);
   std::string path(std::string_view name) const;
@@ -82,18 +94,22 @@ class NotifyLoop {
   std::shared_ptr<const alerts::Config> config_;
   std::unique_ptr<alerts::Pipeline> pipeline_;
   std::shared_ptr<const alerts::notify::Notifier> notifier_;
+  std::shared_ptr<net::HttpPool> connections_;  // of this configuration
   bool telling_ = true;
   std::function<void(std::string_view)> on_journal_ = [](std::string_view) {};
-  std::deque<alerts::Effects> queue_;  // in order: the journal of one before the sends of the next
-  std::string pending_;                // journal that is not on disk yet
-  bool pending_first_ = false;         // it must be before anything is sent
-  Instant pending_since_{};
-  uint64_t accepted_ = 0, kept_ = 0,
-           written_ = 0;       // effects with a journal: all, in pending_ or further, on disk
-  std::list<Wakeup> waiters_;  // for written_ to move
+  std::deque<Outgoing> queue_;
+  std::string pending_;  // journal that is not in the file yet
+  bool appending_ = false, append_failed_ = false, snapshotting_ = false;
+  // Effects with a journal, counted: all; those that must be on disk before anything more is sent; those in
+  // the file; those on disk. Without a folder, nothing is waited for.
+  uint64_t accepted_ = 0, before_send_ = 0, appended_ = 0, synced_ = 0;
+  Instant unsynced_since_{};
+  std::list<Wakeup> waiters_;  // for synced_ to move
   std::string restored_;       // until the pipeline exists
   size_t journal_bytes_ = 0;
+  size_t journal_bytes_max_ = 0;
   bool state_failing_ = false;
+  bool recovered_ = false;  // the journal lacks what failed: a snapshot is due
   size_t in_flight_ = 0;
   NotifyLoopStats stats_;
   Wakeup wakeup_;

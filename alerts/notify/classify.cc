@@ -103,10 +103,11 @@ std::optional<std::string> slack_error(const HttpResponse& response) {
 
 DeliveryOutcome classify(const Integration& to, const HttpResponse& response, Timestamp now) {
   const int status = response.status;
+  const bool taken = status >= 200 && status < 300;
+  const auto error = taken && to.kind() == "slack" ? slack_error(response) : std::nullopt;
+  if (taken && !error) return {};
   const std::string detail = fmt::format("status {}: {}", status, snippet(response.body));
-  if (status >= 200 && status < 300) {
-    const auto error = to.kind() == "slack" ? slack_error(response) : std::nullopt;
-    if (!error) return {};
+  if (error) {
     const bool limited = *error == "rate_limited" || *error == "ratelimited";
     auto out = limited ? outcome(Kind::kRetry, Reason::kRateLimited, detail)
                        : outcome(Kind::kGiveUp, Reason::kClientError, detail);

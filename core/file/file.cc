@@ -101,16 +101,35 @@ Result<void> write_durably(const std::string& path, std::string_view content) {
   return {};
 }
 
-Result<void> append_durably(const std::string& path, std::string_view content) {
+namespace {
+
+Result<void> append_to(const std::string& path, std::string_view content, bool durably) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!file.valid()) return failed("open", path);
   const off_t before = ::lseek(file.get(), 0, SEEK_END);
   auto written = write_all(file.get(), content, path);
-  if (written.has_value() && ::fdatasync(file.get()) != 0) written = failed("sync", path);
+  if (written.has_value() && durably && ::fdatasync(file.get()) != 0) written = failed("sync", path);
   if (written.has_error() && before >= 0 && ::ftruncate(file.get(), before) != 0) {
     return failed("cut back", path);
   }
   return written;
+}
+
+}  // namespace
+
+Result<void> append(const std::string& path, std::string_view content) {
+  return append_to(path, content, false);
+}
+
+Result<void> append_durably(const std::string& path, std::string_view content) {
+  return append_to(path, content, true);
+}
+
+Result<void> sync(const std::string& path) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.valid()) return failed("open", path);
+  if (::fdatasync(file.get()) != 0) return failed("sync", path);
+  return {};
 }
 
 Result<std::string> set_aside(const std::string& path) {

@@ -18,8 +18,11 @@ Result<std::string> read_secret(const std::string& path);
 // (a full disk, missing rights) the old file stays as it is and the temporary one is removed.
 Result<void> write_durably(const std::string& path, std::string_view content);
 
-// Appends to `path`, made when it is missing, and syncs it. A part that a failure left behind is cut off
-// again.
+// Appends to `path`, made when it is missing. A part that a failure left behind is cut off again. Afterwards
+// the end of the process takes nothing away any more; the end of power does until sync().
+Result<void> append(const std::string& path, std::string_view content);
+Result<void> sync(const std::string& path);
+// Both.
 Result<void> append_durably(const std::string& path, std::string_view content);
 
 // Moves a damaged file out of the way, to "<path>.damaged", and returns the new name.

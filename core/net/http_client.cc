@@ -21,7 +21,7 @@ constexpr int kInterimResponsesMax = 8;  // 100 Continue, 103 Early Hints
 
 // The request as bytes, with the headers every request needs. Empty when a name or value would break out of
 // its line.
-std::optional<std::string> to_bytes(const HttpRequest& request, const Url& url) {
+std::optional<std::string> to_bytes(const HttpRequest& request, const Url& url, bool keep_alive) {
   if (!is_token(request.method)) return {};
   HttpHeaders headers;
   const std::string_view host = find_header(request.headers, "Host");
@@ -40,7 +40,7 @@ std::optional<std::string> to_bytes(const HttpRequest& request, const Url& url) 
   const bool wants_length = !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
                             request.method == "PATCH";
   if (wants_length) headers.push_back({"Content-Length", std::to_string(request.body.size())});
-  headers.push_back({"Connection", "close"});
+  if (!keep_alive) headers.push_back({"Connection", "close"});
   return serialize_request(request.method, url.target, headers, request.body);
 }
 
@@ -118,8 +118,9 @@ void take_head(const MessageParser<false>& parser, HttpExchange& seen) {
   if (const auto length = parser.content_length()) seen.content_length = *length;
 }
 
-// Reads the response. What was seen is in `seen`, also when this fails.
-asio::awaitable<NetResult<void>> receive(Stream& stream, bool head_only, const ExchangeOptions& options,
+// Reads the response, and says whether the connection can take another request. What was seen is in `seen`,
+// also when this fails.
+asio::awaitable<NetResult<bool>> receive(Stream& stream, bool head_only, const ExchangeOptions& options,
                                          StopWatch& watch, HttpExchange& seen) {
   ReadBuffer buffer;
   Body body(options, seen);
@@ -143,18 +144,16 @@ asio::awaitable<NetResult<void>> receive(Stream& stream, bool head_only, const E
     if (!rest) co_return rest.error();
     body.end();
     if (body.fault()) co_return *body.fault();
-    co_return NetResult<void>();
+    co_return parser.keep_alive() && status != 101 && buffer.pending().empty();
   }
   co_return Fault{FaultKind::kProtocol, "too many interim responses"};
 }
 
-asio::awaitable<NetResult<void>> run_exchange(Net& net, const HttpRequest& request, const Url& url,
-                                              const ExchangeOptions& options, HttpExchange& seen) {
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  StopWatch watch(net.clock);
-  const std::optional<std::string> bytes = to_bytes(request, url);
-  if (!bytes) co_return Fault{FaultKind::kInvalid, "a method or header of the request is not valid HTTP"};
-
+// A fresh connection, with TLS where the URL asks for it.
+asio::awaitable<NetResult<std::unique_ptr<Stream>>> open(Net& net, const Url& url,
+                                                         const ExchangeOptions& options, Deadline& deadline,
+                                                         StopWatch& watch, HttpExchange& seen) {
+  seen.phase = HttpPhase::kResolve;
   std::vector<IpAddress> addresses = options.addresses;
   if (addresses.empty()) {
     auto resolved = co_await net.resolver.resolve(url.host, options.resolve, options.deadline);
@@ -164,43 +163,87 @@ asio::awaitable<NetResult<void>> run_exchange(Net& net, const HttpRequest& reque
   }
 
   seen.phase = HttpPhase::kConnect;
-  Deadline deadline(executor, options.deadline);
   seen.remote = Endpoint{addresses.front(), url.port};
   auto connected = co_await connect_any(std::move(addresses), url.port, deadline);
   seen.connect = watch.lap();
-  if (!connected) co_return connected.error();
-  std::unique_ptr<Stream> stream = std::move(*connected);
-  seen.remote = stream->remote();
+  if (!connected || !url.https()) co_return connected;
+  seen.remote = (*connected)->remote();
 
-  if (url.https()) {
-    seen.phase = HttpPhase::kTls;
-    const auto context = net.tls.client(options.tls);
-    if (!context) co_return context.error();
-    TlsClientOptions tls{url.host, true};
-    auto secured =
-        co_await tls_connect(std::move(stream), *context, std::move(tls), seen.tls_facts, deadline);
-    seen.tls = watch.lap();
-    if (!secured) co_return secured.error();
-    seen.used_tls = true;
-    stream = std::move(*secured);
-  }
+  seen.phase = HttpPhase::kTls;
+  const auto context = net.tls.client(options.tls);
+  if (!context) co_return context.error();
+  TlsClientOptions tls{url.host, true};
+  auto secured =
+      co_await tls_connect(std::move(*connected), *context, std::move(tls), seen.tls_facts, deadline);
+  seen.tls = watch.lap();
+  co_return secured;
+}
 
+// Sends the request and reads the response. True: the connection can take another request.
+asio::awaitable<NetResult<bool>> converse(Stream& stream, const std::string& bytes, bool head_only,
+                                          const ExchangeOptions& options, StopWatch& watch,
+                                          HttpExchange& seen) {
   seen.phase = HttpPhase::kProcessing;
-  const NetResult<void> sent = co_await stream->write_all(*bytes);
+  const NetResult<void> sent = co_await stream.write_all(bytes);
   // A server may refuse a large body in mid flight: its answer says more than the broken pipe.
-  NetResult<void> received = co_await receive(*stream, request.method == "HEAD", options, watch, seen);
-  if (!sent && !received && seen.status == 0) received = sent;
+  NetResult<bool> received = co_await receive(stream, head_only, options, watch, seen);
+  if (!sent && !received && seen.status == 0) received = sent.error();
   if (seen.phase == HttpPhase::kProcessing) {
     seen.processing = watch.lap();
   } else {
     seen.transfer = watch.lap();
   }
-  deadline.release();
-  if (!received) co_return deadline.judge(received.error(), FaultKind::kTimeout);
-  seen.phase = HttpPhase::kDone;
-  // Not lingered for: the answer is complete, and a farewell could block.
-  stream->close();
-  co_return NetResult<void>();
+  if (!received) co_return received;
+  co_return sent && *received;
+}
+
+asio::awaitable<NetResult<void>> run_exchange(Net& net, const HttpRequest& request, const Url& url,
+                                              const ExchangeOptions& options, HttpExchange& seen) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  StopWatch watch(net.clock);
+  const std::optional<std::string> bytes = to_bytes(request, url, options.pool != nullptr);
+  if (!bytes) co_return Fault{FaultKind::kInvalid, "a method or header of the request is not valid HTTP"};
+
+  HttpPool::Server server{url.host, url.port, nullptr};
+  std::unique_ptr<Stream> stream;
+  if (options.pool != nullptr) {
+    if (url.https()) {
+      auto context = net.tls.client(options.tls);
+      if (!context) co_return context.error();
+      server.tls = std::move(*context);
+    }
+    stream = options.pool->take(server);
+  }
+
+  Deadline deadline(executor, options.deadline);
+  for (bool fresh = stream == nullptr;; fresh = true) {
+    if (fresh) {
+      auto opened = co_await open(net, url, options, deadline, watch, seen);
+      if (!opened) co_return opened.error();
+      stream = std::move(*opened);
+    } else {
+      deadline.closes(*stream);
+    }
+    seen.remote = stream->remote();
+    seen.used_tls = url.https();
+    const NetResult<bool> reusable =
+        co_await converse(*stream, *bytes, request.method == "HEAD", options, watch, seen);
+    deadline.release();
+    if (reusable) {
+      seen.phase = HttpPhase::kDone;
+      if (options.pool != nullptr && *reusable) {
+        options.pool->give(std::move(server), std::move(stream));
+      } else {
+        // Not lingered for: the answer is complete, and a farewell could block.
+        stream->close();
+      }
+      co_return NetResult<void>();
+    }
+    // The server had closed it, or did so instead of answering.
+    const bool stale =
+        !fresh && reusable.error().kind == FaultKind::kReset && seen.phase == HttpPhase::kProcessing;
+    if (!stale) co_return deadline.judge(reusable.error(), FaultKind::kTimeout);
+  }
 }
 
 }  // namespace
@@ -235,6 +278,7 @@ asio::awaitable<Result<HttpResponse>> fetch(Net& net, HttpRequest request, Fetch
     one.header_bytes_max = options.header_bytes_max;
     one.body_bytes_max = options.body_bytes_max;
     one.decompress_as_told = true;
+    one.pool = options.pool;
     HttpExchange seen = co_await exchange(net, request, *url, std::move(one));
     if (seen.fault) {
       // Only the host: the path of a webhook is a secret.

@@ -1,5 +1,6 @@
 #pragma once
-// HTTP/1.1 as a client: one request on a fresh connection, every phase timed, everything bounded.
+// HTTP/1.1 as a client: every phase timed, everything bounded. Each request has a connection of its own,
+// unless it comes with a pool.
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "core/http_message.h"
 #include "core/net/address.h"
 #include "core/net/fault.h"
+#include "core/net/http_pool.h"
 #include "core/net/net.h"
 #include "core/net/resolver.h"
 #include "core/net/tls.h"
@@ -28,6 +30,9 @@ struct FetchOptions {
   size_t header_bytes_max = 64 * 1024;
   size_t body_bytes_max = 4 * 1024 * 1024;  // after decompression
   int redirects_max = 0;                    // a 3xx beyond is returned as it is
+  // Where connections wait for the next request; null: each is closed. See there for what that asks of the
+  // caller.
+  std::shared_ptr<HttpPool> pool;
 };
 
 // A response with any status, or why there is none. Gzip is offered and undone. Credentials in headers
@@ -49,6 +54,7 @@ struct ExchangeOptions {
   std::string
       decompress;  // "gzip", "deflate": treat the body as this, whatever the headers say; "": leave it
   bool decompress_as_told = false;  // undo the Content-Encoding the response declares
+  std::shared_ptr<HttpPool> pool;   // as in FetchOptions
 };
 
 // Everything that was seen of one request and its response. With a fault, the fields hold what came before
@@ -56,7 +62,8 @@ struct ExchangeOptions {
 struct HttpExchange {
   std::optional<Fault> fault;
   HttpPhase phase = HttpPhase::kResolve;
-  // Durations of the phases reached. Zero for those skipped (tls on http, resolve of a literal).
+  // Durations of the phases reached. Zero for those skipped (tls on http, resolve of a literal, all of a
+  // connection that was there already).
   Duration resolve{}, connect{}, tls{}, processing{}, transfer{};
   std::optional<Endpoint> remote;
   bool used_tls = false;

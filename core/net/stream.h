@@ -39,6 +39,8 @@ class Stream {
   virtual void cancel() = 0;
   // Tells the peer that nothing more will be sent: TLS close_notify, TCP FIN.
   virtual boost::asio::awaitable<void> finish() = 0;
+  // Nothing has arrived that was not read, not even the end: an idle connection that can be used again.
+  virtual bool quiet() = 0;
   virtual Endpoint remote() const = 0;
   // What the handshake showed; null on a plain stream.
   virtual const TlsFacts* tls() const { return nullptr; }

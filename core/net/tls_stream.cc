@@ -112,6 +112,9 @@ class TlsStream final : public Stream {
     co_await below_->finish();
   }
 
+  bool quiet() override {
+    return SSL_has_pending(ssl_.get()) == 0 && BIO_ctrl_pending(from_peer_) == 0 && below_->quiet();
+  }
   Endpoint remote() const override { return below_->remote(); }
   const TlsFacts* tls() const override { return &facts_; }
 

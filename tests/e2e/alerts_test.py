@@ -142,6 +142,23 @@ class AcceptanceTest(Case):
         self.see_told(hooks, [(["A"], [])])
         self.assertEqual(len(hooks.messages()), 4)
 
+    def test_messages_share_a_connection_until_it_ends_or_the_configuration_changes(self):
+        hooks = self.hooks()
+        agent = self.start(simple(hooks))
+
+        def tell(name, total):
+            agent.post(alert(name))
+            see(f"{name} is answered", lambda: agent.metric("sluice_notify_notifications_total", "default/webhook/0") == total)
+            return len(hooks.connections)
+
+        self.assertEqual([tell(name, total) for total, name in enumerate("ABC", 1)], [1, 1, 1])
+        hooks.close_connections()
+        self.assertEqual(tell("D", 4), 2)
+        agent.reload()
+        self.assertEqual(tell("E", 5), 3)
+        self.assertEqual(told(hooks), [([name], []) for name in "ABCDE"])
+        self.assertEqual(agent.metric("sluice_notify_failed_total", "default/webhook/0") or 0, 0)
+
     def test_webhook_timeout_is_tried_again(self):
         silent = iter([None])
         hooks = self.hooks(lambda message: next(silent, 200))

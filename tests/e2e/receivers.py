@@ -1,10 +1,12 @@
 """Receivers of notifications, in the test's own process: an HTTP server that plays Slack, PagerDuty and webhooks, and a mail
 server (Debian's aiosmtpd)."""
 import asyncio
+import contextlib
 import email
 import email.policy
 import json
 import logging
+import socket
 import ssl
 import subprocess
 import threading
@@ -13,16 +15,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Hooks:
-    """Keeps what was posted as {"at", "path", "headers", "body", "status"}. `answer` decides: a function of the message to a
+    """Keeps what was posted as {"at", "path", "headers", "body", "status", "peer", "answered_at"}. `answer` decides: a function of the message to a
     status, or to (status, headers, body); None hangs until the end."""
 
     def __init__(self, answer=None, tls=None):
-        self.received, self.lock, self.ended = [], threading.Lock(), threading.Event()
+        self.received, self.lock, self.ended, self.connections = [], threading.Lock(), threading.Event(), []
         self.answer = answer or (lambda message: 200)
         hooks = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # an answer is one segment: in two, the second would wait for the acknowledgement of the first
+
+            def setup(self):
+                super().setup()
+                with hooks.lock:
+                    hooks.connections.append(self.connection)
 
             def do_POST(self):
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
@@ -30,7 +38,8 @@ class Hooks:
                     body = json.loads(text)
                 except ValueError:
                     body = text
-                message = {"at": time.time(), "path": self.path, "headers": dict(self.headers), "body": body, "status": None}
+                message = {"at": time.time(), "path": self.path, "headers": dict(self.headers), "body": body, "status": None,
+                           "peer": self.client_address}
                 answer = hooks.answer(message)
                 if answer is not None:
                     status, headers, out = answer if isinstance(answer, tuple) else (answer, {}, "ok")
@@ -47,6 +56,8 @@ class Hooks:
                 self.send_header("Content-Length", str(len(out)))
                 self.end_headers()
                 self.wfile.write(out.encode())
+                self.wfile.flush()
+                message["answered_at"] = time.time()
 
             def log_message(self, *_):
                 pass
@@ -80,6 +91,14 @@ class Hooks:
         self.ended.set()
         self.server.shutdown()
         self.server.server_close()
+        self.close_connections()
+
+    def close_connections(self):
+        """Those that are kept open."""
+        with self.lock:
+            for connection in self.connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 class MailServer:

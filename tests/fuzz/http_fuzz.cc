@@ -34,6 +34,7 @@ class Recorded final : public Stream {
   void close() override {}
   void cancel() override {}
   asio::awaitable<void> finish() override { co_return; }
+  bool quiet() override { return true; }
   Endpoint remote() const override { return {}; }
 
  private:
