@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/template/builtins.h"
+#include "core/template/html.h"
 #include "core/template/parser.h"
 #include "core/template/quote.h"
 #include "core/template/syntax.h"
@@ -28,6 +29,7 @@ struct Run {
   const Functions& functions;
   const ExecuteOptions& options;
   std::string out;
+  HtmlPosition html = {};  // at the end of `out`, where that is HTML
   size_t steps = 0;
   size_t nesting = 0;
 };
@@ -60,6 +62,7 @@ class Frame {
         return Flow::kNext;
       case NodeKind::kText:
         write(node.text);
+        if (run_.options.html) run_.html.follow(node.text);
         return Flow::kNext;
       case NodeKind::kAction: {
         // Variables stay until the end of the surrounding list; a declaration prints nothing.
@@ -128,17 +131,19 @@ class Frame {
   void print(const Node& node, const Value& value) {
     at(node);
     if (value.kind() == Kind::kFunction) fail(fmt::format("can't print {} of type func", to_string(node)));
-    if (run_.options.html && !prints_html(*node.pipe)) return write(html_escaped(value.print()));
+    if (run_.options.html) return write(run_.html.fit(value.print(), markup(*node.pipe)));
     if (value.kind() == Kind::kString) return write(value.as_string());
     write(value.print());
   }
 
-  // The last command of the pipeline makes HTML itself.
-  static bool prints_html(const Node& pipe) {
-    if (pipe.children.empty() || pipe.children.back()->children.empty()) return false;
+  // What the last command of the pipeline makes of its value.
+  static Markup markup(const Node& pipe) {
+    if (pipe.children.empty() || pipe.children.back()->children.empty()) return Markup::kNone;
     const Node& last = *pipe.children.back()->children.front();
-    return last.kind == NodeKind::kIdentifier &&
-           (last.text == "html" || last.text == "safeHtml" || last.text == "urlquery");
+    if (last.kind != NodeKind::kIdentifier) return Markup::kNone;
+    if (last.text == "safeHtml") return Markup::kHtml;
+    if (last.text == "safeUrl") return Markup::kUrl;
+    return last.text == "html" || last.text == "urlquery" ? Markup::kDone : Markup::kNone;
   }
 
   // --- variables ---
@@ -524,7 +529,7 @@ Result<std::string> Set::execute(std::string_view name, const Value& data, const
                                  const ExecuteOptions& options) const {
   const auto found = trees_.find(name);
   if (found == trees_.end()) return invalid(fmt::format("template: no template {} in this set", quote(name)));
-  Run run{trees_, functions, options, {}, 0};
+  Run run{trees_, functions, options, {}};
   try {
     Frame(run, *found->second, data, 0).walk(data, *found->second->root);
   } catch (Failure& failure) {

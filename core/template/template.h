@@ -44,9 +44,7 @@ struct ExecuteOptions {
   size_t output_bytes_max = 1 << 20;
   size_t steps_max = 1'000'000;  // nodes evaluated
   size_t depth_max = 100;        // templates calling templates
-  // What actions print is escaped for HTML, unless the pipeline ends in html, safeHtml or urlquery. Go's
-  // html/template also knows attributes, URLs and scripts apart; this is its rule for text and quoted
-  // attributes everywhere.
+  // What actions print is written as fits where it stands in an HTML document (html.h).
   bool html = false;
 };
 
