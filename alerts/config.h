@@ -55,12 +55,21 @@ struct Authorization {
   bool operator==(const Authorization&) const = default;
 };
 
+struct ExtraHeader {
+  std::string name;
+  Secret value;
+
+  bool operator==(const ExtraHeader&) const = default;
+};
+
 // `http_config`. Proxies are refused by the loader: the agent talks to receivers directly.
 struct HttpClientConfig {
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;  // `bearer_token` and `bearer_token_file` end up here too
   TlsConfig tls;
   bool follow_redirects = true;
+  std::vector<ExtraHeader> headers;  // `http_headers`; a name may come more than once
+  Duration timeout{};                // of one request, a key of the integration itself; 0 is the notifier's
 
   bool operator==(const HttpClientConfig&) const = default;
 };
@@ -137,7 +146,6 @@ struct WebhookConfig {
   Secret url;
   HttpClientConfig http;
   uint64_t alerts_max = 0;  // `max_alerts`: 0 is no limit
-  Duration timeout{};       // of one request; 0 is the notifier's
 
   bool operator==(const WebhookConfig&) const = default;
 };

@@ -104,7 +104,7 @@ Result<std::vector<Label>> read_named(const json::object& from, std::string_view
   auto pairs = read_pairs(from, name);
   if (!pairs) return pairs;
   for (const Label& label : *pairs) {
-    if (!is_classic_label_name(label.name))
+    if (!alerts::is_label_name(label.name))
       return invalid(fmt::format("invalid {}: invalid name {}", what, quote(label.name)));
     if (!is_valid_utf8(label.value))
       return invalid(fmt::format("invalid {}: invalid value {}", what, quote(label.value)));
@@ -375,7 +375,7 @@ Result<std::vector<Matcher>> read_matchers(const json::array& list) {
       return value != nullptr && value->is_bool() ? value->get_bool() : absent;
     };
     const std::string name = text_member(from, "name");
-    if (!is_classic_label_name(name)) {
+    if (!alerts::is_label_name(name)) {
       return invalid(
           fmt::format("silence invalid: invalid label matcher {}: invalid label name {}", i, quote(name)));
     }

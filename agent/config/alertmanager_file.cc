@@ -190,7 +190,7 @@ class Loader {
       const Mark mark = i < list.items.size() ? list.items[i].mark : list.mark;
       if (names[i] == "...") {
         route.group_by_all = true;
-      } else if (!is_classic_label_name(names[i])) {
+      } else if (!is_label_name(names[i])) {
         diagnostics_.add(mark, fmt::format("invalid label name {} in group_by list", quote(names[i])));
       } else if (!seen.insert(names[i]).second) {
         diagnostics_.add(mark, fmt::format("duplicated label {} in group_by", quote(names[i])));
@@ -256,7 +256,7 @@ class Loader {
     rule.target = read_matchers(fields, "target_match", "target_match_re", "target_matchers");
     if (fields.strings("equal", rule.equal)) {
       for (const std::string& label : rule.equal) {
-        if (!is_classic_label_name(label)) {
+        if (!is_label_name(label)) {
           fields.mistake("equal", fmt::format("invalid label name {}", quote(label)));
         }
       }

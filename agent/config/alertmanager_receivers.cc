@@ -123,6 +123,42 @@ Authorization read_authorization(const Node& node, Diagnostics& diagnostics, con
   return auth;
 }
 
+// Source: prometheus/common's http_headers, and what it keeps for itself.
+std::vector<ExtraHeader> read_headers(const Node& node, Diagnostics& diagnostics, const std::string& name,
+                                      const std::string& folder) {
+  constexpr std::string_view kReserved[] = {
+      "authorization",    "host",           "content-encoding", "content-length",     "content-type",
+      "user-agent",       "connection",     "keep-alive",       "proxy-authenticate", "proxy-authorization",
+      "www-authenticate", "accept-encoding"};
+  std::vector<ExtraHeader> out;
+  Fields headers(node, diagnostics, name);
+  for (const Entry& entry : node.entries) {
+    const Node* value = headers.child(entry.key);
+    if (value == nullptr) continue;
+    std::string lower = entry.key;
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    const bool token =
+        !lower.empty() &&
+        lower.find_first_not_of("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") == std::string::npos;
+    if (!token) headers.mistake(entry.key, fmt::format("{} is no name of a header", quote(entry.key)));
+    if (std::find(std::begin(kReserved), std::end(kReserved), lower) != std::end(kReserved))
+      headers.mistake(entry.key, fmt::format("setting header {} is not allowed", quote(entry.key)));
+    Fields fields(*value, diagnostics, headers.name(entry.key));
+    std::vector<std::string> texts;
+    for (const std::string_view key : {"values", "secrets", "files"}) {
+      texts.clear();
+      fields.strings(key, texts);
+      for (const std::string& text : texts)
+        out.push_back(
+            {entry.key, key == "files" ? Secret{"", resolve_path(folder, text)} : Secret{text, ""}});
+    }
+    fields.done();
+  }
+  headers.done();
+  return out;
+}
+
 }  // namespace
 
 void read_http_fields(Fields& fields, const std::string& folder, HttpClientConfig& http) {
@@ -154,6 +190,8 @@ void read_http_fields(Fields& fields, const std::string& folder, HttpClientConfi
   if (const Node* tls = fields.child("tls_config")) {
     http.tls = read_tls(*tls, diagnostics, fields.name("tls_config"), folder);
   }
+  if (const Node* headers = fields.child("http_headers"))
+    http.headers = read_headers(*headers, diagnostics, fields.name("http_headers"), folder);
   fields.boolean("follow_redirects", http.follow_redirects);
   bool http2 = true;  // accepted: requests are HTTP/1.1, which every receiver speaks
   fields.boolean("enable_http2", http2);
@@ -263,6 +301,7 @@ void read_slack(const Source& source, Integration& integration) {
   if (fields.strings("mrkdwn_in", mrkdwn_in)) slack.mrkdwn_in = std::move(mrkdwn_in);
   fields.boolean("short_fields", slack.short_fields);
   fields.boolean("link_names", slack.link_names);
+  fields.duration("timeout", slack.http.timeout);
   fields.done();
   integration.config = std::move(slack);
 }
@@ -307,6 +346,7 @@ void read_pagerduty(const Source& source, Integration& integration) {
     inner.string("text", link.text);
     inner.done();
   });
+  fields.duration("timeout", pagerduty.http.timeout);
   fields.done();
   integration.config = std::move(pagerduty);
 }
@@ -326,7 +366,7 @@ void read_webhook(const Source& source, Integration& integration) {
   size_t alerts_max = 0;
   fields.size("max_alerts", alerts_max, 0, 1'000'000'000);
   webhook.alerts_max = alerts_max;
-  fields.duration("timeout", webhook.timeout);
+  fields.duration("timeout", webhook.http.timeout);
   fields.done();
   integration.config = std::move(webhook);
 }

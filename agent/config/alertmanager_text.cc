@@ -7,11 +7,25 @@
 namespace sluice::config {
 namespace {
 
-constexpr std::string_view kSecretKeys[] = {
-    "slack_api_url",    "api_url",       "routing_key",         "service_key",       "password",
-    "credentials",      "bearer_token",  "auth_password",       "auth_secret",       "smtp_auth_password",
-    "smtp_auth_secret", "api_key",       "opsgenie_api_key",    "victorops_api_key", "wechat_api_secret",
-    "rocketchat_token", "client_secret", "proxy_connect_header"};
+constexpr std::string_view kSecretKeys[] = {"slack_api_url",
+                                            "api_url",
+                                            "routing_key",
+                                            "service_key",
+                                            "password",
+                                            "credentials",
+                                            "bearer_token",
+                                            "auth_password",
+                                            "auth_secret",
+                                            "smtp_auth_password",
+                                            "smtp_auth_secret",
+                                            "api_key",
+                                            "opsgenie_api_key",
+                                            "victorops_api_key",
+                                            "wechat_api_secret",
+                                            "rocketchat_token",
+                                            "client_secret",
+                                            "proxy_connect_header",
+                                            "secrets"};
 constexpr std::string_view kMask = "<secret>";
 
 // A double-quoted YAML scalar.

@@ -94,7 +94,13 @@ Result<OutgoingRequest> post(const HttpClientConfig& http, std::string url, std:
     if (!credentials) return credentials.error();
     out.request.headers.push_back({"Authorization", http.authorization->type + " " + *credentials});
   }
+  for (const ExtraHeader& header : http.headers) {
+    auto value = reveal(header.value, read_file);
+    if (!value) return value.error();
+    out.request.headers.push_back({header.name, std::move(*value)});
+  }
   out.request.body = std::move(body);
+  if (http.timeout > Duration::zero()) out.timeout = http.timeout;
   out.tls = http.tls;
   out.follow_redirects = http.follow_redirects;
   return out;

@@ -42,7 +42,6 @@ Result<OutgoingRequest> webhook_request(const WebhookConfig& config, const Reque
                           {"truncatedAlerts", have - shown}};
   auto out = post(config.http, *url, "application/json", json::serialize(body), context.options.user_agent,
                   context.read_file);
-  if (out && config.timeout > Duration::zero()) out->timeout = config.timeout;
   return out;
 }
 

@@ -115,7 +115,17 @@ TEST(MatcherTextTest, reads_what_alertmanager_reads) {
       {"a=\"line\\nbreak\"", "{a=\"line\\nbreak\"}"},
       {"", "{}"},
       {"bad", "bad matcher format: bad"},
-      {"1a=b", "bad matcher format: 1a=b"},
+      {"=b", "bad matcher format: =b"},
+      // Names in UTF-8, where the older syntax makes nothing of it.
+      {"1a=b", "{\"1a\"=\"b\"}"},
+      {"{\"service.name\"=\"x, y\", d\u00e9j\u00e0=~v|w,}",
+       "{\"service.name\"=\"x, y\",\"d\u00e9j\u00e0\"=~\"v|w\"}"},
+      {"\"a b\" != \"\\t\\u00e9\"", "{\"a b\"!=\"\t\u00e9\"}"},
+      {"a-b=\"x\" and more", "bad matcher format: a-b=\"x\" and more"},
+      {"{a-b=x", "bad matcher format: a-b=x"},
+      {"\"\"=x", "bad matcher format: \"\"=x"},
+      {"a-b==x", "bad matcher format: a-b==x"},
+      {"a-b=~\"(\"", "bad matcher format: a-b=~\"(\""},
       {"a=\"b", "matcher value contains unescaped double quote: \"b"},
       {"a=b\"c", "matcher value contains unescaped double quote: b\"c"},
   };

@@ -137,8 +137,10 @@ TEST(AlertmanagerFileTest, every_mistake_is_told_in_its_place) {
        "cannot have wildcard group_by (`...`)"},
       {"route: {receiver: a, group_by: [x, x]}\nreceivers: [{name: a}]\n",
        "am.yml:1:36: duplicated label \"x\" in group_by"},
-      {"route: {receiver: a, group_by: ['x-y']}\nreceivers: [{name: a}]\n",
-       "invalid label name \"x-y\" in group_by list"},
+      {"route: {receiver: a, group_by: ['']}\nreceivers: [{name: a}]\n",
+       "invalid label name \"\" in group_by list"},
+      {"route: {receiver: a, routes: [{match: {x-y: z}}]}\nreceivers: [{name: a}]\n",
+       "invalid label name \"x-y\""},
       {"route: {receiver: a, group_interval: 0s}\nreceivers: [{name: a}]\n", "group_interval cannot be zero"},
       {"route: {receiver: a, repeat_interval: 0s}\nreceivers: [{name: a}]\n",
        "repeat_interval cannot be zero"},
@@ -202,6 +204,12 @@ TEST(AlertmanagerFileTest, every_mistake_is_told_in_its_place) {
        "{tls_config: {min_version: TLS13, "
        "max_version: TLS12}}}]}]\n",
        "must not be above max_version"},
+      {"route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: "
+       "{http_headers: {Content-Type: {values: [x]}}}}]}]\n",
+       "setting header \"Content-Type\" is not allowed"},
+      {"route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: "
+       "{http_headers: {'a b': {values: [x]}}}}]}]\n",
+       "\"a b\" is no name of a header"},
   };
   for (const BadCase& c : cases) {
     const std::string got = mistakes_of(c.text);
@@ -209,9 +217,44 @@ TEST(AlertmanagerFileTest, every_mistake_is_told_in_its_place) {
   }
 }
 
+TEST(AlertmanagerFileTest, what_came_with_0_27_and_later_is_read) {
+  const auto config = load(R"(
+route:
+  receiver: a
+  group_by: [service.name]
+  routes: [{matchers: ['"service.name"="x y"']}]
+inhibit_rules: [{source_matchers: [a-b=c], equal: [service.name]}]
+receivers:
+  - name: a
+    slack_configs: [{api_url: 'http://x', timeout: 3s}]
+    pagerduty_configs: [{routing_key: k, timeout: 4s}]
+    webhook_configs:
+      - url: http://x
+        timeout: 5s
+        http_config:
+          http_headers:
+            X-Scope: {values: [a, b], secrets: [hush], files: [scope]}
+)");
+  ASSERT_NE(config, nullptr);
+  EXPECT_EQ(config->route.group_by, std::vector<std::string>{"service.name"});
+  EXPECT_EQ(config->route.routes.at(0).matchers.at(0).to_string(), "\"service.name\"=\"x y\"");
+  EXPECT_EQ(config->inhibit_rules.at(0).equal, std::vector<std::string>{"service.name"});
+  const auto& integrations = config->receivers.at(0).integrations;
+  const auto& webhook = std::get<alerts::WebhookConfig>(integrations.at(0)->config);
+  EXPECT_EQ(webhook.http.timeout, 5s);
+  const std::vector<alerts::ExtraHeader> expected = {{"X-Scope", {"a", ""}},
+                                                     {"X-Scope", {"b", ""}},
+                                                     {"X-Scope", {"hush", ""}},
+                                                     {"X-Scope", {"", "/etc/am/scope"}}};
+  EXPECT_EQ(webhook.http.headers, expected);
+  EXPECT_EQ(std::get<alerts::PagerdutyConfig>(integrations.at(1)->config).http.timeout, 4s);
+  EXPECT_EQ(std::get<alerts::SlackConfig>(integrations.at(2)->config).http.timeout, 3s);
+  EXPECT_EQ(config->original.find("hush"), std::string::npos);
+}
+
 TEST(AlertmanagerFileTest, mistakes_are_told_all_at_once) {
   const std::string got = mistakes_of(
-      "route: {receiver: a, group_by: ['x-y'], repeat_interval: nope}\nreceivers: [{name: b, sns_configs: "
+      "route: {receiver: a, group_by: [''], repeat_interval: nope}\nreceivers: [{name: b, sns_configs: "
       "[]}]\n");
   EXPECT_EQ(std::count(got.begin(), got.end(), '\n'), 4) << got;
 }

@@ -218,6 +218,22 @@ TEST(NotifierTest, secrets_in_files_are_read_at_each_use) {
   EXPECT_EQ(outcome_of(request.error()).kind, DeliveryOutcome::Kind::kRetry);
 }
 
+TEST(NotifierTest, the_headers_and_the_timeout_of_the_configuration_are_those_of_the_request) {
+  WebhookConfig webhook;
+  webhook.url.value = "http://127.0.0.1:1/hook";
+  webhook.http.headers = {{"X-Scope", {"a", ""}}, {"X-Scope", {"b", ""}}};
+  webhook.http.timeout = 3s;
+  const auto request =
+      request_of(integration_of("hook", webhook), {golden_notification(false)}, Look::kSluice);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->timeout, 3s);
+  std::vector<std::string> values;
+  for (const HttpHeader& header : request->request.headers) {
+    if (header.name == "X-Scope") values.push_back(header.value);
+  }
+  EXPECT_EQ(values, (std::vector<std::string>{"a", "b"}));
+}
+
 TEST(NotifierTest, basic_auth_is_encoded) {
   WebhookConfig webhook;
   webhook.url.value = "http://a/";
