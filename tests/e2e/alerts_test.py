@@ -345,6 +345,10 @@ class AmtoolTest(Case):
         self.assertEqual(agent.amtool("silence", "expire", silence).returncode, 0)
         self.assertEqual(agent.amtool("silence", "query", "-q").stdout.strip(), "")
         self.assertIn(silence, agent.amtool("silence", "query", "-q", "--expired").stdout)
+        Path(agent.path("silences.json")).write_text(json.dumps([shown]))
+        self.assertEqual(agent.amtool("silence", "import", agent.path("silences.json")).returncode, 0)
+        (again,) = json.loads(agent.amtool("silence", "query", "-o", "json").stdout)
+        self.assertEqual((again["comment"], again["matchers"]), ("because", shown["matchers"]))
 
     def test_a_silence_survives_kill_9(self):
         agent = self.start(simple(self.hooks()))

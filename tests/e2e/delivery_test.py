@@ -1,6 +1,7 @@
 """Messages on their way: mail through a real server, receivers behind TLS and logins, alerts forwarded to Debian's Alertmanager."""
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -181,6 +182,32 @@ class Alertmanager:
 
     def alerts(self):
         return json.loads(request(self.url + "/api/v2/alerts")[1])
+
+
+@unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed")
+class PrometheusTest(Case):
+    def test_what_a_prometheus_that_is_pointed_at_us_sends_is_told_and_told_to_be_over(self):
+        with Hooks() as hooks, tempfile.TemporaryDirectory() as folder:
+            agent = self.start(f"route:\n  receiver: r\n  group_by: [alertname]\n  {QUICK}\n"
+                               f"receivers: [{{name: r, webhook_configs: [{webhook(hooks)}]}}]\n")
+            rules, config = Path(folder, "rules.yml"), Path(folder, "prometheus.yml")
+            rule = "groups: [{name: g, interval: 200ms, rules: [{alert: Hot, expr: 'vector(1) < %d', annotations: {summary: '{{ $value }}'}}]}]\n"
+            rules.write_text(rule % 2)
+            config.write_text("global: {external_labels: {dc: a}}\nrule_files: [rules.yml]\n"
+                              f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{agent.url.removeprefix('http://')}']}}]}}]}}\n")
+            with open(Path(folder, "log"), "wb") as log:
+                prometheus = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
+                                               f"--web.listen-address=127.0.0.1:{free_port()}", "--rules.alert.resend-delay=1s"],
+                                              stdout=log, stderr=log)
+            self.addCleanup(prometheus.wait)
+            self.addCleanup(prometheus.kill)
+            see("it fires", lambda: told(hooks) == [(["Hot"], [])], 60)
+            (got,) = agent.alerts()
+            self.assertEqual((got["labels"], got["annotations"]), ({"alertname": "Hot", "dc": "a"}, {"summary": "1"}))
+            self.assertIn("/graph?g0.expr=", got["generatorURL"])
+            rules.write_text(rule % 0)
+            prometheus.send_signal(signal.SIGHUP)
+            see("it is over", lambda: told(hooks) == [(["Hot"], []), ([], ["Hot"])], 60)
 
 
 @unittest.skipUnless(shutil.which("prometheus-alertmanager"), "prometheus-alertmanager is not installed")
