@@ -1,4 +1,4 @@
-// No template may crash, hang or fill the memory, whatever it says.
+// No template may crash, hang or fill the memory, whatever it says; and in HTML no value becomes markup.
 #include <string_view>
 
 #include "core/check.h"
@@ -26,5 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                .steps_max = 10'000};
   const Result<std::string> result = expand("fuzz", text, kData, kFunctions, options);
   SLUICE_CHECK(!result || result->size() <= options.output_bytes_max, "the bound on output does not hold");
+
+  ExecuteOptions in_html = options;
+  in_html.html = true;
+  const Result<std::string> page = expand("fuzz", text, kData, kFunctions, in_html);
+  const bool only_values = text.find('<') == std::string_view::npos;
+  SLUICE_CHECK(!page || !only_values || page->find('<') == std::string::npos, "a value became markup");
   return 0;
 }
