@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kJournalBytesMin = 4 << 20;
 constexpr Duration kSyncDelay = 100ms;  // of entries that nothing waits for: many share one fsync
 constexpr Duration kWrittenMax = 2s;
+constexpr Duration kSnapshotPause = 2s;  // while the disk fails: a snapshot makes good what the journal lacks
 constexpr size_t kStateBytesMax = 1 << 30;  // as many alerts as the pipeline takes have a tenth of this
 constexpr std::string_view kSnapshot = "notify.snapshot";
 constexpr std::string_view kJournal = "notify.journal";
@@ -224,11 +225,11 @@ asio::awaitable<void> NotifyLoop::run() {
       }
       queue_.pop_front();
     }
-    if (journal_bytes_ > journal_bytes_max_ || recovered_) {
+    const Instant instant = edge_.clock.now();
+    if (journal_bytes_ > journal_bytes_max_ || (state_failing_ && instant >= snapshot_again_at_)) {
       co_await write_snapshot();
       continue;
     }
-    const Instant instant = edge_.clock.now();
     const bool unsynced = synced_ < accepted_;
     if (unsynced && (!waiters_.empty() || instant >= unsynced_since_ + kSyncDelay)) {
       co_await sync();
@@ -315,17 +316,12 @@ asio::awaitable<void> NotifyLoop::sync() {
 }
 
 void NotifyLoop::judge_write(const Result<void>& written) {
-  if (written.has_error()) {
-    ++stats_.state_write_failures;
-    if (!state_failing_) {
-      edge_.log.error("cannot write the notification state; notifications go out all the same",
-                      {{"error", written.error().message}});
-    }
-  } else if (state_failing_) {
-    edge_.log.info("the notification state can be written again");
-    recovered_ = true;
-  }
-  state_failing_ = written.has_error();
+  if (written.has_value()) return;
+  ++stats_.state_write_failures;
+  if (std::exchange(state_failing_, true)) return;
+  snapshot_again_at_ = edge_.clock.now() + kSnapshotPause;
+  edge_.log.error("cannot write the notification state; notifications go out all the same",
+                  {{"error", written.error().message}});
 }
 
 asio::awaitable<void> NotifyLoop::write_snapshot() {
@@ -345,8 +341,8 @@ asio::awaitable<void> NotifyLoop::write_snapshot() {
   co_await on_disk(edge_, std::move(work));
   snapshotting_ = false;
   judge_write(written);
-  recovered_ = false;  // either it is made good now, or the next success says so again
   if (written.has_value()) {
+    if (std::exchange(state_failing_, false)) edge_.log.info("the notification state can be written again");
     journal_bytes_ = 0;
     journal_bytes_max_ = std::max(kJournalBytesMin, text.size());
     append_failed_ = false;
@@ -354,6 +350,7 @@ asio::awaitable<void> NotifyLoop::write_snapshot() {
     for (Wakeup& waiter : waiters_) waiter.notify();
   } else {
     journal_bytes_max_ = journal_bytes_ + kJournalBytesMin;
+    snapshot_again_at_ = edge_.clock.now() + kSnapshotPause;
   }
   append();
 }

@@ -109,7 +109,7 @@ class NotifyLoop {
   size_t journal_bytes_ = 0;
   size_t journal_bytes_max_ = 0;
   bool state_failing_ = false;
-  bool recovered_ = false;  // the journal lacks what failed: a snapshot is due
+  Instant snapshot_again_at_{};  // while it fails
   size_t in_flight_ = 0;
   NotifyLoopStats stats_;
   Wakeup wakeup_;

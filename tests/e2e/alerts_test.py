@@ -242,6 +242,25 @@ class PromisesTest(Case):
         agent.post(alert("B"))
         self.see_told(hooks, [(["A"], []), (["B"], [])])
 
+    def test_a_disk_that_fails_keeps_nobody_from_being_told_and_is_made_good_afterwards(self):
+        hooks = self.hooks()
+        agent = self.start(simple(hooks))
+        agent.post(alert("A"))
+        self.see_told(hooks, [(["A"], [])])
+        journal = Path(agent.state, "notify.journal")
+        journal.unlink()
+        journal.mkdir()
+        agent.post(alert("B"))
+        self.see_told(hooks, [(["A"], []), (["B"], [])])
+        self.assertGreater(agent.metric("sluice_notify_state_write_failures_total"), 0)
+        journal.rmdir()
+        see("it is made good", lambda: "the notification state can be written again" in agent.log())
+        agent.kill()
+        agent.start()
+        agent.post(alert("C"))
+        self.see_told(hooks, [(["A"], []), (["B"], []), (["C"], [])])
+        self.assertEqual(len(agent.alerts()), 3)
+
 
 class SlackAndPagerDutyTest(Case):
     def slack(self, hooks, path="/slack", **more):

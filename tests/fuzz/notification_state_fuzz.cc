@@ -30,10 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     alerts::Pipeline pipeline(config, {});
     if (!pipeline.restore(now, text)) continue;
     for (int i = 0; i < 20 && pipeline.next_wake(); ++i) {
-      const alerts::Effects effects = pipeline.step(std::max(now, *pipeline.next_wake()));
-      for (const alerts::Delivery& delivery : effects.send) {
-        pipeline.on_delivery(std::max(now, *pipeline.next_wake()), delivery.id, {});
-      }
+      const Timestamp at = std::max(now, *pipeline.next_wake());
+      const alerts::Effects effects = pipeline.step(at);
+      for (const alerts::Delivery& delivery : effects.send) pipeline.on_delivery(at, delivery.id, {});
     }
   }
   (void)alerts::TimeZone::parse(input);
