@@ -158,9 +158,8 @@ class FleetAlertsTest(FleetCase):
         agents = [self.fleet.start(number, vantages=2) for number in (1, 2, 3)]
         targets = self.fleet.targets
         see("two agents probe each", lambda: all(len(self.probing(target)) == 2 for target in targets))
-        before = {target: self.probing(target) for target in targets}
-        shown = sum(agent.metric("sluice_probe_targets_unassigned") for agent in agents)
-        self.assertEqual(shown, len(targets), "each is left to others by one of three")
+        see("each is left to others by one of three", lambda: sum(
+            agent.metric("sluice_probe_targets_unassigned") for agent in agents) == len(targets))
         for target in targets:
             for agent in agents:
                 see("all know what the fleet thinks", lambda: agent.metric("sluice_upstream_up", target.url) == 1)
@@ -171,8 +170,6 @@ class FleetAlertsTest(FleetCase):
         gone = agents[2]
         gone.kill()
         see("the others take over", lambda: all(self.probing(target) == {1, 2} for target in targets))
-        stayed = sum(len(before[target] - {3}) for target in targets)
-        self.assertEqual(stayed, sum(len(before[target] & {1, 2}) for target in targets))
         targets[1].kill()
         see("and decide", lambda: self.fleet.flag(targets[1]))
 
