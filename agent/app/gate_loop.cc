@@ -136,15 +136,13 @@ Duration GateLoop::phase_shift(std::string_view pool, std::string_view target) c
 
 asio::awaitable<void> GateLoop::run() {
   while (!stopping_) {
-    Instant next = Instant::max();
     const Instant now = edge_.clock.now();
     for (const std::string& pool : gate_.pools()) {
       if (gate_.next_turn(pool) <= now) co_await turn(pool);
-      next = std::min(next, gate_.next_turn(pool));
     }
     if (const uint64_t seen = gate_.assignments(); std::exchange(assignments_seen_, seen) != seen)
       on_assigned_();
-    if (!stopping_) co_await wakeup_.wait_until(next);
+    if (!stopping_) co_await wakeup_.wait_until(gate_.next_turn());
   }
   co_await leave(stop_deadline_);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "agent/gate/assign.h"
 #include "agent/gate/flag.h"
@@ -70,7 +71,8 @@ struct Fleet {
 Fleet muster(const PoolFacts& facts, const PoolPolicy& policy, Timestamp now) {
   Fleet fleet;
   int same_config = 0;
-  std::set<std::string_view> met;
+  std::unordered_set<std::string_view> met;
+  met.reserve(facts.agents.size());
   for (const AgentVotes& agent : facts.agents) {
     if (!met.insert(agent.agent).second) continue;
     if (now - agent.at >= policy.agent_memory || agent.at > now + kFutureMax) continue;

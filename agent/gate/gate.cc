@@ -79,6 +79,12 @@ Instant Gate::next_turn(std::string_view name) const {
   return pool == nullptr ? Instant::max() : pool->next_turn;
 }
 
+Instant Gate::next_turn() const {
+  Instant next = Instant::max();
+  for (const auto& [name, pool] : pools_) next = std::min(next, pool.next_turn);
+  return next;
+}
+
 const PoolView* Gate::view(std::string_view name) const {
   const Pool* pool = find(name);
   return pool == nullptr ? nullptr : &pool->view;
@@ -299,15 +305,19 @@ Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading&
     if (reading.record) ++pool->counters.unreadable;
     if (!pool->recordless_since) {
       pool->recordless_since = now;
+      pool->recordless_since_shared = reading.time;
       pool->look_at_once = true;
     }
-    const bool no_flag_is_out =
-        reading.flags_out == 0 || now - *pool->recordless_since > pool->setup.policy.flag.ttl;
+    const Duration ttl = pool->setup.policy.flag.ttl;
+    const bool all_have_ended =
+        now - *pool->recordless_since > ttl && reading.time - pool->recordless_since_shared > to_ms(ttl);
+    const bool no_flag_is_out = reading.flags_out == 0 || all_have_ended;
     if (!no_flag_is_out) return record.error();
     record = Record{};
   }
   facts.record = std::move(*record);
 
+  facts.agents.reserve(std::min(reading.votes.size(), kVoteAgentsMax));
   for (const auto& [agent, text] : reading.votes) {
     if (facts.agents.size() >= kVoteAgentsMax) break;
     if (pool->retiring && agent == agent_) continue;

@@ -96,6 +96,7 @@ class Gate {
   std::vector<std::string> doubtful_flags(std::string_view pool) const;
   const PoolPolicy* policy(std::string_view pool) const;  // null for an unknown pool
   Instant next_turn(std::string_view pool) const;
+  Instant next_turn() const;                          // of any pool
   const PoolView* view(std::string_view pool) const;  // null for an unknown pool
   const PoolCounters* counters(std::string_view pool) const;
   // Whether the flag of this target is set as of the last turn: what flags in process mean. Expired leases
@@ -136,8 +137,8 @@ class Gate {
 
   PoolFacts local_facts(std::string_view pool, Instant now, Timestamp shared) const;
   // An error when the record is missing or unreadable: flags may be out that it would have told of. The next
-  // read plan asks for them (doubtful_flags). When there are none, or after a whole TTL, the record is taken
-  // as empty, and written.
+  // read plan asks for them (doubtful_flags). When there are none, or after a whole TTL, by this agent's
+  // clock and by Redis's, which may have been set back, the record is taken as empty, and written.
   Result<PoolFacts> facts(std::string_view pool, Instant now, const Reading& reading);
   GateEffects tick(std::string_view pool, Instant now, const PoolFacts& facts, Timestamp shared);
   void committed(std::string_view pool, const GateEffects& effects);
@@ -161,7 +162,9 @@ class Gate {
     bool failing = false;           // as a whole, at the last turn
     Instant failing_at{};
     Instant next_turn{};
-    std::optional<Instant> recordless_since;  // the record is missing or unreadable
+    // The record is missing or unreadable since then; in Redis time, in which flags end.
+    std::optional<Instant> recordless_since;
+    Timestamp recordless_since_shared{};
     bool look_at_once = false;
     PoolView view;
     PoolCounters counters;

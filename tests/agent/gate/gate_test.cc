@@ -267,6 +267,20 @@ TEST_F(GateTest, a_damaged_record_is_left_alone_while_a_flag_of_it_is_out) {
   EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
 }
 
+TEST_F(GateTest, flags_without_a_record_last_longer_when_the_clock_of_redis_is_set_back) {
+  redis_.set(pool_keys("auth").record, "{\"version\":1,");
+  redis_.set("auth_server:disabled:https://b", "1");
+  turn("n1");
+  redis_.set_time(redis_.time() - 60s);
+  pass(60s);
+  probe("n1", "https://a", false);
+  EXPECT_THAT(turn("n1"), ElementsAre(HasSubstr("decision record is no JSON")))
+      << "by Redis's clock no time has passed";
+  pass(31s);
+  probe("n1", "https://a", false);
+  EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
+}
+
 TEST_F(GateTest, a_damaged_record_is_replaced_at_the_second_look_when_no_flag_is_out) {
   redis_.set(pool_keys("auth").record, "{\"version\":1,");
   probe("n1", "https://a", false);
