@@ -168,18 +168,19 @@ std::string Pipeline::State::snapshot() const {
 }
 
 // The word of others about a conversation. Ours counts, too, when we have told something ourselves since we
-// last heard: then what either has told is open.
+// last heard: then what either has told is open, unless the later of the two has told its end.
 void Pipeline::State::take_log(Conversation& conversation, LogEntry theirs, Effects& effects) {
   if (conversation.phase == Conversation::Phase::kInFlight) return;
   LogEntry& log = conversation.log;
   bool ours_is_later = false;
   if (std::exchange(conversation.told_here, false)) {
     const auto last = [](const LogEntry& entry) { return std::max(entry.told_at, entry.refused_at); };
-    const FingerprintSet open =
-        united(without(log.open, theirs.resolved), without(theirs.open, log.resolved));
     ours_is_later = last(theirs) < last(log);
+    LogEntry& later = ours_is_later ? log : theirs;
+    const LogEntry& earlier = ours_is_later ? theirs : log;
+    FingerprintSet open = united(later.open, without(earlier.open, later.resolved));
     if (ours_is_later) theirs = log;
-    theirs.open = open;
+    theirs.open = std::move(open);
   }
   if (log == theirs && !ours_is_later) return;
   log = std::move(theirs);

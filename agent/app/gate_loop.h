@@ -14,6 +14,7 @@
 #include "agent/gate/votes.h"
 #include "core/net/redis_link.h"
 #include "core/random.h"
+#include "core/shared_clock.h"
 
 namespace sluice::app {
 
@@ -79,7 +80,7 @@ class GateLoop {
   std::optional<config::Redis> redis_;
   std::unique_ptr<net::RedisLink> link_;
   // Redis's time by pool: in a cluster they may be on different servers.
-  std::map<std::string, gate::SharedClock, std::less<>> clocks_;
+  std::map<std::string, SharedClock, std::less<>> clocks_;
   std::map<std::string, std::vector<std::string>> local_log_;  // the audit trail without Redis, newest last
   bool redis_ok_ = false;
   bool redis_said_ = false;  // whether the log knows

@@ -143,10 +143,8 @@ bool AlertBoard::to_be_published(Timestamp now) const {
   return changed_ || now >= renew_at_;
 }
 
-void AlertBoard::published(Timestamp now) {
-  changed_ = false;
+void AlertBoard::published(Timestamp now, const std::vector<Alert>& said) {
   renew_at_ = Timestamp::max();
-  const std::vector<Alert> said = own(now);
   published_.clear();
   for (const Alert& alert : said) {
     published_.insert(alert.fingerprint());

@@ -51,10 +51,12 @@ class AlertBoard {
   // This agent's own words, to be published: what fires and not enough others say, and what it published and
   // ended not long ago.
   std::vector<Alert> own(Timestamp now) const;
-  // Whether something of that began or ended since published(), or runs out within a minute.
+  // Whether something of that began or ended since publishing(), or runs out within a minute.
   bool to_be_published(Timestamp now) const;
-  void published(Timestamp now);
-  // What was published is lost.
+  // What own() said is on its way: what changes from here on is to be published again.
+  void publishing() { changed_ = false; }
+  void published(Timestamp now, const std::vector<Alert>& said);
+  // What was published is lost, or did not arrive.
   void publish_again() { changed_ = true; }
 
   size_t size() const { return alerts_.size(); }

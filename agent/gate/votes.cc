@@ -178,15 +178,4 @@ Result<Override> decode_override(std::string_view field, std::string_view text) 
   return word;
 }
 
-Timestamp SharedClock::at(Instant now) const {
-  if (!known_) return Timestamp{};
-  return shared_ + std::chrono::floor<std::chrono::milliseconds>(now - local_);
-}
-
-void SharedClock::learn(Instant asked, Instant answered, Timestamp time) {
-  known_ = true;
-  local_ = asked + (answered - asked) / 2;
-  shared_ = time;
-}
-
 }  // namespace sluice::gate

@@ -1,5 +1,5 @@
 #pragma once
-// Votes and operators' words as fields of Redis hashes, and the shared time they are stamped in.
+// Votes and operators' words as fields of Redis hashes.
 
 #include <string>
 #include <string_view>
@@ -27,21 +27,5 @@ Result<AgentVotes> decode_votes(std::string_view agent, std::string_view text);
 std::string override_field(const Override& word);
 std::string encode_override(const Override& word);
 Result<Override> decode_override(std::string_view field, std::string_view text);
-
-// Redis's time as this agent knows it between two looks: the last answer of TIME plus monotonic time since.
-// Half the round trip is its error; the agent's own wall clock does not matter at all.
-class SharedClock {
- public:
-  bool known() const { return known_; }
-  // Redis's time at the monotonic instant `now`. Before the first answer: the epoch.
-  Timestamp at(Instant now) const;
-  // TIME was asked at `asked`, answered `time` at `answered`.
-  void learn(Instant asked, Instant answered, Timestamp time);
-
- private:
-  bool known_ = false;
-  Instant local_{};
-  Timestamp shared_{};
-};
 
 }  // namespace sluice::gate

@@ -138,6 +138,35 @@ TEST_F(PipelineSharedTest, what_both_told_while_they_could_not_hear_each_other_i
   EXPECT_EQ(standby.sent.size(), 2u);
 }
 
+TEST_F(PipelineSharedTest, the_end_that_one_told_does_not_close_what_the_other_told_later) {
+  const auto together =
+      script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
+  Agent first(together), second(together);
+  first.fire(kNow, "A");
+  first.fire(kNow, "B");
+  first.answer(kNow);
+  first.resolve(kNow + 10s, "A");
+  for (const Duration later : {12s, 14s}) {
+    first.take(first.pipeline.step(kNow + to_ms(later)));
+    first.answer(kNow + to_ms(later));
+  }
+  second.fire(kNow + 20s, "A");
+  second.answer(kNow + 20s);
+  second.take(second.pipeline.learn(kNow + 30s, shared(first)));
+
+  Silence silence;
+  silence.matchers = {*Matcher::make(MatchOp::kEqual, "alertname", "A")};
+  silence.starts_at = kNow;
+  silence.ends_at = kNow + std::chrono::hours(1);
+  silence.created_by = silence.comment = "ann";
+  Effects effects;
+  ASSERT_TRUE(second.pipeline.set_silence(kNow + 31s, silence, effects));
+  second.resolve(kNow + 40s, "A");
+  second.take(second.pipeline.step(kNow + 42s));
+  ASSERT_EQ(second.sent.size(), 1u) << "people believe that A fires, whatever was told before";
+  EXPECT_TRUE(second.sent[0].notifications[0].alerts[0].resolved);
+}
+
 TEST_F(PipelineSharedTest, of_two_versions_of_a_silence_the_later_counts) {
   Silence silence;
   silence.matchers = {*Matcher::make(MatchOp::kEqual, "alertname", "A")};

@@ -25,6 +25,7 @@
 #include "agent/gate/votes.h"
 #include "agent/schedule/scheduler.h"
 #include "core/random.h"
+#include "core/shared_clock.h"
 #include "tests/support/memory_redis.h"
 
 namespace sluice::sim {
@@ -110,7 +111,7 @@ class World {
 
     std::unique_ptr<gate::Gate> gate;
     schedule::Scheduler scheduler;
-    gate::SharedClock clock;
+    SharedClock clock;
     uint64_t assignments_seen = 0;
     std::map<schedule::TargetId, std::pair<std::string, std::string>> targets;  // pool, target
     std::map<std::pair<std::string, std::string>, schedule::TargetId> ids;

@@ -1,6 +1,7 @@
 #include "tests/support/memory_redis.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace sluice::test {
 namespace {
@@ -9,6 +10,13 @@ using Kind = RedisReply::Kind;
 
 RedisReply text_reply(std::string text) {
   return {Kind::kString, std::move(text), 0, {}};
+}
+RedisReply array_reply() {
+  return {Kind::kArray, {}, 0, {}};
+}
+int64_t score_of(const std::string& word) {
+  if (word == "-inf") return std::numeric_limits<int64_t>::min();
+  return word == "+inf" ? std::numeric_limits<int64_t>::max() : std::stoll(word);
 }
 RedisReply integer_reply(int64_t value) {
   return {Kind::kInteger, {}, value, {}};
@@ -34,6 +42,17 @@ const MemoryRedis::Value* MemoryRedis::live(const std::string& key) const {
 
 MemoryRedis::Value* MemoryRedis::live(const std::string& key) {
   return const_cast<Value*>(static_cast<const MemoryRedis*>(this)->live(key));
+}
+
+void MemoryRedis::set_time(Timestamp now) {
+  now_ = now;
+  if (now_ < next_expiry_) return;
+  next_expiry_ = Timestamp::max();
+  for (auto it = data_.begin(); it != data_.end();) {
+    const std::optional<Timestamp> end = it->second.expires_at;
+    if (end && *end > now_) next_expiry_ = std::min(next_expiry_, *end);
+    it = end && *end <= now_ ? data_.erase(it) : std::next(it);
+  }
 }
 
 uint64_t MemoryRedis::version(const std::string& key) const {
@@ -76,6 +95,7 @@ void MemoryRedis::lose_writes_after(Timestamp since) {
         hash.erase(*undo.field);
       }
     } else if (undo.value) {
+      if (undo.value->expires_at) next_expiry_ = std::min(next_expiry_, *undo.value->expires_at);
       data_[undo.key] = std::move(*undo.value);
     } else {
       data_.erase(undo.key);
@@ -94,10 +114,16 @@ std::optional<Timestamp> MemoryRedis::expires_at(const std::string& key) const {
   return value == nullptr ? std::nullopt : value->expires_at;
 }
 
-std::vector<std::string> MemoryRedis::keys() const {
+const std::unordered_map<std::string, std::string>& MemoryRedis::hash(const std::string& key) const {
+  static const std::unordered_map<std::string, std::string> kNone;
+  const Value* value = live(key);
+  return value == nullptr ? kNone : value->hash;
+}
+
+std::vector<std::string> MemoryRedis::keys(std::string_view prefix) const {
   std::vector<std::string> out;
   for (const auto& [key, value] : data_) {
-    if (live(key) != nullptr) out.push_back(key);
+    if (key.starts_with(prefix) && live(key) != nullptr) out.push_back(key);
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -155,7 +181,7 @@ RedisReply MemoryRedis::exec(Session& session) {
   for (const auto& [key, seen] : watched) {
     if (version(key) != seen) return {};
   }
-  RedisReply reply{Kind::kArray, {}, 0, {}};
+  RedisReply reply = array_reply();
   for (const Command& command : queued) reply.items.push_back(apply(command));
   return reply;
 }
@@ -175,12 +201,20 @@ RedisReply MemoryRedis::apply(const Command& command) {
   }
   if (name == "SET") {
     std::optional<Timestamp> expiry;
-    if (command.size() == 5 && command[3] == "PXAT") expiry = from_unix_ms(std::stoll(command[4]));
-    if (command.size() == 5 && command[3] == "EX")
-      expiry = now_ + std::chrono::seconds(std::stoll(command[4]));
-    if (command.size() != 3 && !expiry) return error_reply("ERR syntax error");
+    const bool only_new = command.size() > 3 && command[3] == "NX";
+    const size_t option = only_new ? 4 : 3;
+    if (command.size() == option + 2) {
+      const std::string& unit = command[option];
+      const int64_t amount = std::stoll(command[option + 1]);
+      if (unit == "PXAT") expiry = from_unix_ms(amount);
+      if (unit == "EX") expiry = now_ + std::chrono::seconds(amount);
+      if (unit == "PX") expiry = now_ + std::chrono::milliseconds(amount);
+    }
+    if (command.size() != option && !expiry) return error_reply("ERR syntax error");
+    if (only_new && live(command.at(1)) != nullptr) return {};
     set(command.at(1), command.at(2));
     data_[command[1]].expires_at = expiry;
+    if (expiry) next_expiry_ = std::min(next_expiry_, *expiry);
     return text_reply("OK");
   }
   if (name == "DEL") {
@@ -203,7 +237,7 @@ RedisReply MemoryRedis::apply(const Command& command) {
     return integer_reply(static_cast<int64_t>(touch(command[1]).hash.erase(command[2])));
   }
   if (name == "HGETALL") {
-    RedisReply reply{Kind::kArray, {}, 0, {}};
+    RedisReply reply = array_reply();
     if (const Value* value = live(command.at(1))) {
       reply.items.reserve(value->hash.size() * 2);
       for (const auto& [field, text] : value->hash) {
@@ -223,6 +257,30 @@ RedisReply MemoryRedis::apply(const Command& command) {
     const auto keep = static_cast<size_t>(std::stoll(command.at(3)) + 1);
     if (value.list.size() > keep) value.list.resize(keep);
     return text_reply("OK");
+  }
+  if (name == "ZADD") {
+    remember(command.at(1));
+    touch(command[1]).scores[command.at(3)] = std::stoll(command.at(2));
+    return integer_reply(1);
+  }
+  if (name == "ZREM") {
+    remember(command.at(1));
+    return integer_reply(static_cast<int64_t>(touch(command[1]).scores.erase(command.at(2))));
+  }
+  if (name == "ZRANGEBYSCORE" || name == "ZREMRANGEBYSCORE") {
+    const int64_t low = score_of(command.at(2)), high = score_of(command.at(3));
+    RedisReply reply = array_reply();
+    if (const Value* value = live(command.at(1))) {
+      for (const auto& [member, score] : value->scores) {
+        if (score >= low && score <= high) reply.items.push_back(text_reply(member));
+      }
+    }
+    if (name == "ZRANGEBYSCORE") return reply;
+    if (reply.items.empty()) return integer_reply(0);
+    remember(command[1]);
+    Value& value = touch(command[1]);
+    for (const RedisReply& member : reply.items) value.scores.erase(member.text);
+    return integer_reply(static_cast<int64_t>(reply.items.size()));
   }
   if (name == "PUBLISH") {
     published.emplace_back(command.at(1), command.at(2));

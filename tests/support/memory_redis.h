@@ -1,7 +1,7 @@
 #pragma once
-// A Redis in memory, as far as the gate speaks to one: strings with expiry, hashes, lists, WATCH and MULTI,
-// TIME. It has no sockets and no clock; the test says what time it is. It can lose its newest writes, as a
-// fail-over does.
+// A Redis in memory, as far as agents speak to one: strings with expiry, hashes, lists, sorted sets, WATCH
+// and MULTI, TIME. It has no sockets and no clock; the test says what time it is. It can lose its newest
+// writes, as a fail-over does.
 
 #include <cstdint>
 #include <deque>
@@ -39,17 +39,19 @@ class MemoryRedis {
     std::vector<Command> queued;
   };
 
-  // The server's clock. May go anywhere, as clocks do.
-  void set_time(Timestamp now) { now_ = now; }
+  // The server's clock. May go anywhere, as clocks do. What has ended is gone, also when the clock is set
+  // back later: a server looks for it ten times a second.
+  void set_time(Timestamp now);
   Timestamp time() const { return now_; }
 
   RedisReply run(Session& session, const Command& command);
   std::vector<RedisReply> run_all(Session& session, const std::vector<Command>& commands);
 
-  // For looking at it from outside; expired keys are gone.
+  // For looking at it from outside, which is not counted; expired keys are gone.
   std::optional<std::string> get(const std::string& key) const;
   std::optional<Timestamp> expires_at(const std::string& key) const;
-  std::vector<std::string> keys() const;
+  const std::unordered_map<std::string, std::string>& hash(const std::string& key) const;
+  std::vector<std::string> keys(std::string_view prefix = "") const;
   void remove(const std::string& key);
   void set(const std::string& key, std::string text);
 
@@ -68,6 +70,7 @@ class MemoryRedis {
     std::string text;
     std::unordered_map<std::string, std::string> hash;
     std::deque<std::string> list;
+    std::map<std::string, int64_t> scores;
     std::optional<Timestamp> expires_at;
     uint64_t version = 0;
   };
@@ -93,6 +96,7 @@ class MemoryRedis {
   std::deque<Undo> undo_;
   uint64_t next_version_ = 1;
   Timestamp now_{};
+  Timestamp next_expiry_ = Timestamp::max();  // nothing ends before
 };
 
 }  // namespace sluice::test

@@ -66,11 +66,13 @@ TEST(AlertBoardTest, own_words_are_published_when_they_change_and_before_they_ru
   EXPECT_FALSE(board.to_be_published(kNow));
   board.hear(kNow, "a", {alert("Down", kNow, kNow + 240s)});
   EXPECT_TRUE(board.to_be_published(kNow));
-  board.published(kNow);
+  board.publishing();
+  board.published(kNow, board.own(kNow));
   board.hear(kNow + 60s, "a", {alert("Down", kNow, kNow + 300s)});
   EXPECT_FALSE(board.to_be_published(kNow + 60s)) << "a later end alone is none";
   EXPECT_TRUE(board.to_be_published(kNow + 180s)) << "a minute before it ends for the others";
-  board.published(kNow + 180s);
+  board.publishing();
+  board.published(kNow + 180s, board.own(kNow + 180s));
   board.hear(kNow + 200s, "a", {alert("Down", kNow, kNow + 200s)});
   EXPECT_TRUE(board.to_be_published(kNow + 200s)) << "it has ended";
   EXPECT_EQ(board.own(kNow + 200s).size(), 1u) << "and others may still have to tell";
@@ -86,7 +88,8 @@ TEST(AlertBoardTest, what_enough_others_say_is_not_said_again_until_one_of_them_
   board.replace(kNow + 5s, "c", {});
   EXPECT_TRUE(board.to_be_published(kNow + 5s));
   EXPECT_EQ(board.own(kNow + 5s).size(), 1u);
-  board.published(kNow + 5s);
+  board.publishing();
+  board.published(kNow + 5s, board.own(kNow + 5s));
   board.replace(kNow + 6s, "c", {down});
   EXPECT_EQ(board.own(kNow + 6s).size(), 1u) << "what was published is seen through to its end";
   board.hear(kNow + 9s, "a", {alert("Down", kNow, kNow + 9s)});

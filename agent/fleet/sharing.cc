@@ -1,0 +1,375 @@
+#include "agent/fleet/sharing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "alerts/shared.h"
+
+namespace sluice::fleet {
+namespace {
+
+// How often to look: a takeover takes kLease and one of these at most.
+constexpr Duration kLookMin = 1s;
+constexpr Duration kLookMax = 3s;
+// An agent that has not been here for so long is gone; who is here is asked less often the more there are.
+constexpr Duration kMemberMemory = 15s;
+constexpr Duration kMembersMin = 2s;
+constexpr Duration kMembersMax = 60s;
+constexpr auto kAgentsKept = std::chrono::hours(1);
+
+std::string ms_text(Timestamp at) {
+  return std::to_string(to_unix_ms(at));
+}
+
+std::optional<int64_t> number(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// The number that a version begins with; 0 when there is none.
+int64_t number_of(const std::string& version) {
+  return number(std::string_view(version).substr(0, version.find(' '))).value_or(0);
+}
+
+// The answer of TIME: seconds and microseconds.
+std::optional<Timestamp> time_of(const Reply& reply) {
+  if (reply.items.size() != 2) return std::nullopt;
+  const auto seconds = number(reply.items[0]), micros = number(reply.items[1]);
+  if (!seconds || !micros) return std::nullopt;
+  return from_unix_ms(*seconds * 1000 + *micros / 1000);
+}
+
+}  // namespace
+
+Sharing::Sharing(std::string self, const std::string& prefix, Instant started)
+    : self_(std::move(self)),
+      stem_(prefix + ":{fleet}:"),
+      role_(self_, started),
+      board_(self_),
+      members_{self_} {}
+
+Duration Sharing::period() const {
+  return std::clamp<Duration>(static_cast<int64_t>(members_.size()) * 1ms, kLookMin, kLookMax);
+}
+
+Duration Sharing::members_period() const {
+  return std::clamp<Duration>(static_cast<int64_t>(members_.size()) * 10ms, kMembersMin, kMembersMax);
+}
+
+bool Sharing::has_news(Timestamp wall) const {
+  return board_.to_be_published(wall) || !told_pending_.empty() || !silences_pending_.empty();
+}
+
+std::chrono::milliseconds Sharing::offset(Moment at) const {
+  return clock_.at(at.now) - at.wall;
+}
+
+std::vector<Alert> Sharing::take_alerts(Timestamp wall, const std::vector<Alert>& alerts) {
+  return board_.hear(wall, self_, alerts);
+}
+
+bool Sharing::take_journal(Instant now, std::string_view journal, bool learned) {
+  bool more = false;
+  for (alerts::SharedRecord& record : alerts::shared_records(journal)) {
+    Lines& pending = record.is_silence ? silences_pending_ : told_pending_;
+    if (learned && record.is_silence) {
+      pending.erase(record.key);  // it is later than ours
+      continue;
+    }
+    // What was learned is shared already, unless this agent had something to add.
+    const bool news = pending.contains(record.key) || (!learned && (record.is_silence || tells(now)));
+    if (!news || pending.size() >= kPendingMax) continue;
+    pending[record.key] = std::move(record.line);
+    more = true;
+  }
+  return more;
+}
+
+// The round
+// -----------------------------------------------------------------------------------------------------------
+
+std::optional<Question> Sharing::ask(Moment at) {
+  if (leaving_ && step_ < Step::kPublish) step_ = tells(at.now) ? Step::kPublish : Step::kGone;
+  asked_ = at.now;
+  switch (step_) {
+    case Step::kLook:
+      return look(at.now);
+    case Step::kRead:
+    case Step::kCatchUp:
+      return Question{{},
+                      {{"GET", key("version")},
+                       {"HGETALL", key("alerts")},
+                       {"HGETALL", key("told")},
+                       {"HGETALL", key("silences")}}};
+    case Step::kPublish:
+      if (auto question = publish(at.wall)) return question;
+      [[fallthrough]];
+    case Step::kLease:
+      step_ = Step::kLease;
+      if (leaving_) {
+        step_ = Step::kFree;
+        return Question{{key("lease")}, {{"GET", key("lease")}}};
+      }
+      if (auto question = seek_lease(at.now)) return question;
+      break;
+    case Step::kGone:
+      return Question{{}, {{"ZREM", key("agents"), self_}}};
+    case Step::kFree:
+    case Step::kEnd:
+      break;
+  }
+  step_ = Step::kLook;
+  return std::nullopt;
+}
+
+Question Sharing::look(Instant now) {
+  Commands commands = {{"GET", key("lease")}, {"TIME"}, {"GET", key("version")}};
+  // Nothing may be stamped before Redis has said what time it is.
+  if (clock_.known()) commands.push_back({"ZADD", key("agents"), ms_text(clock_.at(now)), self_});
+  roll_call_ = clock_.known() && now >= members_due_;
+  if (roll_call_) {
+    const Timestamp shared = clock_.at(now);
+    commands.push_back({"ZRANGEBYSCORE", key("agents"), ms_text(shared - to_ms(kMemberMemory)), "+inf"});
+    commands.push_back({"ZREMRANGEBYSCORE", key("agents"), "-inf", ms_text(shared - kAgentsKept)});
+  }
+  return {{}, std::move(commands)};
+}
+
+std::optional<Question> Sharing::publish(Timestamp wall) {
+  if (!has_news(wall)) return std::nullopt;
+  draft_ = {};
+  return Question{{key("version")}, {{"GET", key("version")}}};
+}
+
+std::optional<Question> Sharing::seek_lease(Instant now) {
+  const std::string lease = key("lease"), ms = std::to_string(to_ms(kLease).count());
+  lease_asked_ = now;
+  switch (role_.wish(now)) {
+    case NotifierRole::Wish::kTake:
+      return Question{{}, {{"SET", lease, self_, "NX", "PX", ms}}};
+    case NotifierRole::Wish::kRenew:
+      return Question{{lease}, {{"GET", lease}}};
+    case NotifierRole::Wish::kNothing:
+      break;
+  }
+  return std::nullopt;
+}
+
+Commands Sharing::decide(Moment at, const Replies& reads) {
+  const std::string& read = reads.at(0).text;
+  if (step_ == Step::kPublish) {
+    if (read != version_.value_or("")) return {};
+    draft_.alerts = board_.to_be_published(at.wall);
+    if (draft_.alerts) {
+      draft_.said = board_.own(at.wall);
+      if (!draft_.said.empty()) draft_.alerts_text = write_alerts(draft_.said, offset(at));
+      board_.publishing();
+    }
+    draft_.told = told_pending_;
+    draft_.silences = silences_pending_;
+    draft_.version = fmt::format("{} {} {}", number_of(read) + 1, self_, ms_text(clock_.at(at.now)));
+    Commands writes;
+    const auto write = [&](const std::string& hash, const std::string& field, const std::string& text) {
+      writes.push_back(text.empty() ? Command{"HDEL", hash, field} : Command{"HSET", hash, field, text});
+    };
+    if (draft_.alerts) write(key("alerts"), self_, draft_.alerts_text);
+    for (const auto& [name, line] : draft_.told) write(key("told"), name, line);
+    for (const auto& [name, line] : draft_.silences) write(key("silences"), name, line);
+    writes.push_back({"SET", key("version"), draft_.version});
+    return writes;
+  }
+  if (read != self_) return {};
+  if (step_ == Step::kFree) return {{"DEL", key("lease")}};
+  return {{"SET", key("lease"), self_, "PX", std::to_string(to_ms(kLease).count())}};
+}
+
+News Sharing::answered(Moment at, const Replies& replies) {
+  switch (step_) {
+    case Step::kLook:
+      return take_look(at, replies);
+    case Step::kRead:
+      step_ = Step::kPublish;
+      return take_shared(at, replies);
+    case Step::kLease:
+      // Taken, or somebody was faster.
+      step_ = replies.at(0).text == "OK" ? Step::kCatchUp : Step::kEnd;
+      if (step_ == Step::kCatchUp) told_.clear();
+      return {};
+    case Step::kCatchUp: {
+      News news = take_shared(at, replies);
+      role_.granted(lease_asked_);
+      step_ = Step::kEnd;
+      return news;
+    }
+    case Step::kPublish:
+    case Step::kFree:
+    case Step::kGone:
+    case Step::kEnd:
+      break;
+  }
+  step_ = Step::kEnd;
+  return {};
+}
+
+void Sharing::settled(Moment at, Outcome outcome) {
+  const bool committed = outcome == Outcome::kCommitted;
+  if (step_ == Step::kPublish) {
+    if (committed) {
+      published(at);
+    } else {
+      not_published();
+      version_.reset();  // somebody was faster: that is read first
+    }
+    step_ = Step::kLease;
+  } else if (step_ == Step::kFree) {
+    role_.lost();
+    step_ = Step::kGone;
+  } else {
+    step_ = Step::kEnd;
+    if (!committed) {
+      role_.lost();
+    } else if (role_.role(at.now) == Role::kHolder) {
+      role_.granted(lease_asked_);
+    } else {
+      told_.clear();
+      step_ = Step::kCatchUp;
+    }
+  }
+}
+
+void Sharing::unanswered() {
+  if (step_ == Step::kLook) role_.unreachable();
+  if (step_ == Step::kPublish) not_published();
+  step_ = step_ == Step::kPublish ? Step::kLease : step_ == Step::kFree ? Step::kGone : Step::kEnd;
+}
+
+News Sharing::take_look(Moment at, const Replies& replies) {
+  News news;
+  step_ = Step::kEnd;
+  const auto time = time_of(replies.at(1));
+  if (!time) return news;
+  const bool on_time = clock_.known();
+  clock_.learn(asked_, at.now, *time);
+  version_now_ = replies.at(2).text;
+  if (roll_call_) {
+    note_members(at, replies.at(4).items, news);
+    members_due_ = asked_ + members_period();
+  }
+  told_until_now_ = tells(at.now);
+  role_.heard(asked_, replies.at(0).text, members_);
+  if (on_time) step_ = version_ == version_now_ ? Step::kPublish : Step::kRead;
+  return news;
+}
+
+// Members that are missing from the answer are not gone at once: a Redis that was restarted knows nobody.
+void Sharing::note_members(Moment at, const std::vector<std::string>& seen, News& news) {
+  last_seen_[self_] = at.now;
+  for (const std::string& agent : seen) last_seen_[agent] = at.now;
+  const Duration memory = kMemberMemory + members_period();
+  std::erase_if(last_seen_, [&](const auto& member) { return at.now - member.second > memory; });
+  std::vector<std::string> members;
+  for (const auto& [agent, when] : last_seen_) members.push_back(agent);
+  if (members == members_) return;
+  // The word of one that is gone does not stand against what those who are here see. What nobody else has
+  // seen ends when it said that it would.
+  for (const std::string& agent : members_) {
+    if (last_seen_.contains(agent)) continue;
+    for (Alert& alert : board_.replace(at.wall, agent, {})) news.alerts.push_back(std::move(alert));
+  }
+  members_ = std::move(members);
+  news.members_changed = true;
+}
+
+News Sharing::take_shared(Moment at, const Replies& replies) {
+  const auto lines = [&](size_t i) {
+    const std::vector<std::string>& items = replies.at(i).items;
+    Lines out;
+    for (size_t k = 0; k + 1 < items.size(); k += 2) out.emplace(items[k], items[k + 1]);
+    return out;
+  };
+  News news;
+  const std::string& version = replies.at(0).text;
+  // It had arrived, and only the answer was lost.
+  if (!draft_.version.empty() && version == draft_.version && version_ != version) published(at);
+  const int64_t before = number_of(version_.value_or("")), now = number_of(version);
+  const bool lost = version_ && *version_ != version && now <= before;
+  Lines alerts = lines(1), told = lines(2), silences = lines(3);
+  const bool knows_better = lost && (tells(at.now) || told_until_now_);
+  if (lost) {
+    // What has been told since stays.
+    if (knows_better) told_pending_.insert(told_.begin(), told_.end());
+    silences_pending_.insert(silences_.begin(), silences_.end());
+  }
+  const auto own = alerts.find(self_);
+  if (!alerts_written_.empty() && (own == alerts.end() || own->second != alerts_written_))
+    board_.publish_again();
+  version_ = version;
+  take_others(at, std::move(alerts), news);
+  for (const auto& [name, line] : told) {
+    if (knows_better) break;
+    const auto known = told_.find(name);
+    // What was told while alone comes together with what the others told, before it is written.
+    const bool to_be_merged = told_pending_.contains(name) && !tells(at.now);
+    if (known != told_.end() && known->second == line && !to_be_merged) continue;
+    news.journal += line;
+  }
+  for (const auto& [name, line] : told_) {
+    if (!tells(at.now) && !lost && !told.contains(name)) news.journal += alerts::gone_conversation(name);
+  }
+  for (const auto& [name, line] : silences) {
+    const auto known = silences_.find(name);
+    if (known == silences_.end() || known->second != line) news.journal += line;
+  }
+  told_ = std::move(told);
+  silences_ = std::move(silences);
+  return news;
+}
+
+void Sharing::take_others(Moment at, Lines texts, News& news) {
+  texts.erase(self_);
+  const auto replace = [&](const std::string& agent, std::string_view text) {
+    const auto said = read_alerts(text, offset(at));
+    if (!said) return;
+    for (Alert& alert : board_.replace(at.wall, agent, *said)) news.alerts.push_back(std::move(alert));
+  };
+  for (const auto& [agent, text] : texts) {
+    const auto known = others_.find(agent);
+    if (known == others_.end() || known->second != text) replace(agent, text);
+  }
+  for (const auto& [agent, text] : others_) {
+    if (!texts.contains(agent)) replace(agent, "");
+  }
+  others_ = std::move(texts);
+  board_.forget_old(at.wall);
+}
+
+void Sharing::not_published() {
+  if (draft_.alerts) board_.publish_again();
+}
+
+void Sharing::published(Moment at) {
+  version_ = draft_.version;
+  if (draft_.alerts) {
+    board_.published(at.wall, draft_.said);
+    alerts_written_ = draft_.alerts_text;
+  }
+  const auto settle = [](Lines& pending, const Lines& sent, Lines& known) {
+    for (const auto& [name, line] : sent) {
+      if (line.empty()) {
+        known.erase(name);
+      } else {
+        known[name] = line;
+      }
+      const auto still = pending.find(name);
+      if (still != pending.end() && still->second == line) pending.erase(still);
+    }
+  };
+  settle(told_pending_, draft_.told, told_);
+  settle(silences_pending_, draft_.silences, silences_);
+}
+
+}  // namespace sluice::fleet

@@ -1,0 +1,174 @@
+#pragma once
+// What agents tell each other besides votes: who is here, what fires on them, what was told to whom, and
+// silences; and which of them tells people. A conversation with the shared Redis as plain data: this says
+// what to ask, and what the answers mean.
+//
+// Keys, all of one hash tag, below "<prefix>:{fleet}:":
+//   agents    sorted set: agent -> when it was last here, in Redis time
+//   lease     string: the agent that tells, for kLease (notifier_role.h)
+//   alerts    hash: agent -> its alerts, in Redis time (alert_board.h)
+//   told      hash: conversation -> what was told (alerts/shared.h)
+//   silences  hash: id -> silence
+//   version   string: a number that grows with every change of the last three, and who made it when
+//
+// A round, once a second or so, is one question when nothing has happened, and at most five:
+//
+//   look     the lease, the time, the version; I am here; now and then, who else is
+//   read     when the version is another one: alerts, told, silences
+//   publish  when there is something to say: only on top of the version that was read
+//   lease    take it when it is free, renew it when it is ours
+//   read     when it was just taken: what the last holder told comes before what this one may say
+//
+// So whoever writes has read what it writes on top of, nothing is lost between two that write at once, and an
+// agent that dies between telling and writing it down leaves a message that is told twice, never one that is
+// not told.
+//
+// A fail-over may lose the newest writes. The version shows it: it is lower than before, or as high and made
+// by somebody else. Then the holder puts back what it knows was told, everybody the silences; an agent whose
+// own alerts are not there as it wrote them writes them again. What an agent told while it was alone or had
+// lost the lease without knowing reaches the holder as a change it did not make, and is learned like any
+// other's.
+//
+// The obvious other way, a counter that INCR moves, was refused: after a fail-over two agents come to the
+// same number by different ways, and neither looks.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/fleet/alert_board.h"
+#include "agent/fleet/notifier_role.h"
+#include "core/shared_clock.h"
+
+namespace sluice::fleet {
+
+using Command = std::vector<std::string>;
+using Commands = std::vector<Command>;
+
+// What Redis says to one command: nothing, a text, or a list of texts.
+struct Reply {
+  bool nil = true;
+  std::string text;
+  std::vector<std::string> items;
+};
+using Replies = std::vector<Reply>;
+
+struct Question {
+  // What must not change between `commands` and the writes that decide() makes of their replies. Empty: there
+  // are no writes, `commands` is all.
+  std::vector<std::string> watch;
+  Commands commands;
+};
+
+enum class Outcome {
+  kCommitted,  // the writes of decide()
+  kConflict,   // somebody changed what was watched
+  kNothing,    // decide() wanted no writes
+};
+
+// What others said, for the pipeline.
+struct News {
+  std::vector<Alert> alerts;     // as the fleet sees them now
+  std::string journal;           // to be learned; what that journals goes to take_journal() as learned
+  bool members_changed = false;  // other agents came or went
+};
+
+struct Moment {
+  Instant now;
+  Timestamp wall;  // by this agent's own clock
+};
+
+inline constexpr size_t kPendingMax = 100'000;  // conversations, and silences, that wait to be shared
+
+class Sharing {
+ public:
+  Sharing(std::string self, const std::string& prefix, Instant started);
+
+  // --- queries ---
+  const NotifierRole& role() const { return role_; }
+  bool tells(Instant now) const { return role_.may_tell(now); }
+  // The agents that live, sorted; this one is always among them.
+  const std::vector<std::string>& members() const { return members_; }
+  // From the beginning of a round to that of the next.
+  Duration period() const;
+  // Whether the others can know all that this agent told.
+  bool told_is_shared() const { return told_pending_.empty(); }
+  // Whether a round has something to publish, as far as is known now.
+  bool has_news(Timestamp wall) const;
+
+  // --- what this agent says ---
+  // Its own alerts, with all three times. Returns what the fleet says about them.
+  std::vector<Alert> take_alerts(Timestamp wall, const std::vector<Alert>& alerts);
+  // What its pipeline has journaled; `learned`: because of News::journal. True when there is more to publish.
+  bool take_journal(Instant now, std::string_view journal, bool learned);
+
+  // --- a round ---
+  // The next question; none: the round is over, and the next call begins another. One of the four below must
+  // follow every question.
+  std::optional<Question> ask(Moment at);
+  // The writes of a question with `watch`; no more than that has happened.
+  Commands decide(Moment at, const Replies& reads);
+  // All that a question without `watch` asked for, one reply per command.
+  News answered(Moment at, const Replies& replies);
+  // The end of a question with `watch`.
+  void settled(Moment at, Outcome outcome);
+  // No answer, or an error. What was to be written may be there or not.
+  void unanswered();
+  // This agent stops: the next round says good-bye, and gives the lease back.
+  void leave() { leaving_ = true; }
+
+ private:
+  using Lines = std::map<std::string, std::string, std::less<>>;
+  enum class Step { kLook, kRead, kPublish, kLease, kCatchUp, kFree, kGone, kEnd };
+
+  std::string key(std::string_view name) const { return stem_ + std::string(name); }
+  Question look(Instant now);
+  std::optional<Question> publish(Timestamp wall);
+  std::optional<Question> seek_lease(Instant now);
+  News take_look(Moment at, const Replies& replies);
+  News take_shared(Moment at, const Replies& replies);
+  void take_others(Moment at, Lines texts, News& news);
+  void note_members(Moment at, const std::vector<std::string>& seen, News& news);
+  void published(Moment at);
+  void not_published();
+  Duration members_period() const;
+  std::chrono::milliseconds offset(Moment at) const;
+
+  std::string self_;
+  std::string stem_;
+  SharedClock clock_;
+  NotifierRole role_;
+  AlertBoard board_;
+  std::vector<std::string> members_;
+  std::map<std::string, Instant, std::less<>> last_seen_;
+  Instant members_due_{};
+
+  std::optional<std::string> version_;  // of what was read
+  Lines told_, silences_;               // as read or written: key -> line
+  Lines others_;                        // agent -> its alerts as text
+  std::string alerts_written_;          // this agent's, as text
+  // What is still to be shared: key -> line, empty for what is gone.
+  Lines told_pending_, silences_pending_;
+
+  // The round.
+  Step step_ = Step::kLook;
+  Instant asked_{};              // the question under way
+  Instant lease_asked_{};        // when the lease was asked for
+  bool roll_call_ = false;       // the look asks who is here
+  bool told_until_now_ = false;  // it might tell until the look showed that the lease is lost
+  std::string version_now_;      // as of the look
+  // What the transaction under way publishes.
+  struct Draft {
+    bool alerts = false;
+    std::vector<Alert> said;
+    std::string alerts_text;
+    Lines told, silences;
+    std::string version;
+  } draft_;
+  bool leaving_ = false;
+};
+
+}  // namespace sluice::fleet

@@ -1,0 +1,316 @@
+#include "agent/fleet/sharing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "alerts/record.h"
+#include "tests/support/fleet_replies.h"
+#include "tests/support/memory_redis.h"
+
+namespace sluice::fleet {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const Timestamp kStart = from_unix_ms(1'767'225'600'000);
+const std::string kTold = "sluice:{fleet}:told", kVersion = "sluice:{fleet}:version",
+                  kAlerts = "sluice:{fleet}:alerts";
+
+Alert alert(const std::string& name, Timestamp starts_at, Timestamp ends_at) {
+  Alert out;
+  out.labels = Labels{{"alertname", name}};
+  out.starts_at = out.updated_at = starts_at;
+  out.ends_at = ends_at;
+  return out;
+}
+
+// What a pipeline journals about a conversation, as far as sharing looks at it.
+std::string told(const std::string& group, const std::string& what) {
+  std::string out;
+  alerts::RecordWriter('C').text("ops").text(group).text("webhook").text(what).append_to(out);
+  return out;
+}
+
+std::string silence(const std::string& what) {
+  std::string out;
+  alerts::RecordWriter('S').text("one").text(what).append_to(out);
+  return out;
+}
+
+class SharingTest : public testing::Test {
+ protected:
+  struct Agent {
+    explicit Agent(const std::string& name, std::chrono::milliseconds skew = {})
+        : sharing(name, "sluice", Instant(100s)), skew(skew) {}
+    Sharing sharing;
+    std::chrono::milliseconds skew;
+    News news;  // of the last round
+  };
+
+  Moment moment(const Agent& agent) const {
+    return {now_, kStart + to_ms(now_ - Instant(100s)) + agent.skew};
+  }
+
+  // One round; `before_commit` happens between the two trips of each transaction, and what `answers_lost`
+  // names by its first command is carried out and not answered.
+  void round(Agent& agent, const std::function<void()>& before_commit = {},
+             const std::string& answers_lost = "") {
+    agent.news = {};
+    for (int questions = 0; auto question = agent.sharing.ask(moment(agent)); ++questions) {
+      ASSERT_LT(questions, 8) << "the round does not end";
+      redis_.set_time(kStart + to_ms(now_ - Instant(100s)));
+      if (!up_) {
+        agent.sharing.unanswered();
+        continue;
+      }
+      test::MemoryRedis::Session session;
+      if (!question->watch.empty()) {
+        Command watch{"WATCH"};
+        watch.insert(watch.end(), question->watch.begin(), question->watch.end());
+        redis_.run(session, watch);
+      }
+      const Replies reads = test::fleet_replies(redis_.run_all(session, question->commands));
+      if (question->watch.empty()) {
+        News news = agent.sharing.answered(moment(agent), reads);
+        if (on_news_) on_news_(agent, news);
+        for (Alert& said : news.alerts) agent.news.alerts.push_back(std::move(said));
+        agent.news.journal += news.journal;
+        agent.news.members_changed = agent.news.members_changed || news.members_changed;
+        continue;
+      }
+      const Commands writes = agent.sharing.decide(moment(agent), reads);
+      if (before_commit) before_commit();
+      if (writes.empty()) {
+        agent.sharing.settled(moment(agent), Outcome::kNothing);
+        continue;
+      }
+      redis_.run(session, {"MULTI"});
+      redis_.run_all(session, writes);
+      const bool conflict = redis_.run(session, {"EXEC"}).is_nil();
+      if (!answers_lost.empty() && writes.front().front() == answers_lost) {
+        agent.sharing.unanswered();
+      } else {
+        agent.sharing.settled(moment(agent), conflict ? Outcome::kConflict : Outcome::kCommitted);
+      }
+    }
+  }
+
+  // Everybody's rounds, a second apart.
+  void rounds(std::initializer_list<Agent*> agents, int count = 1) {
+    for (int i = 0; i < count; ++i) {
+      now_ += 1s;
+      for (Agent* agent : agents) round(*agent);
+    }
+  }
+
+  std::string field(const std::string& hash, const std::string& name) {
+    test::MemoryRedis::Session session;
+    const test::RedisReply all = redis_.run(session, {"HGETALL", hash});
+    for (size_t i = 0; i + 1 < all.items.size(); i += 2) {
+      if (all.items[i].text == name) return all.items[i + 1].text;
+    }
+    return "";
+  }
+
+  Role role(const Agent& agent) const { return agent.sharing.role().role(now_); }
+
+  test::MemoryRedis redis_;
+  bool up_ = true;
+  std::function<void(Agent&, const News&)> on_news_;  // what its pipeline makes of it
+  Instant now_{100s};
+  Agent a_{"a"}, b_{"b", 90s};
+};
+
+TEST_F(SharingTest, one_takes_the_lease_and_the_other_knows_it) {
+  rounds({&a_, &b_}, 3);
+  EXPECT_EQ(role(a_), Role::kHolder);
+  EXPECT_EQ(role(b_), Role::kStandby);
+  rounds({&a_, &b_}, 30);
+  EXPECT_EQ(role(a_), Role::kHolder) << "it renews";
+  EXPECT_THAT(a_.sharing.members(), ElementsAre("a", "b"));
+}
+
+TEST_F(SharingTest, an_alert_reaches_the_others_in_their_own_time) {
+  rounds({&a_, &b_}, 3);
+  const Timestamp now = moment(b_).wall;
+  b_.sharing.take_alerts(now, {alert("Down", now, now + 240s)});
+  round(b_);
+  round(a_);
+  ASSERT_EQ(a_.news.alerts.size(), 1u);
+  EXPECT_EQ(a_.news.alerts[0].starts_at, now - 90s) << "the clocks are 90 s apart";
+}
+
+TEST_F(SharingTest, what_has_not_changed_is_not_read_again) {
+  rounds({&a_, &b_}, 3);
+  now_ += 1s;
+  const uint64_t before = redis_.commands;
+  round(b_);
+  EXPECT_LE(redis_.commands - before, 6u) << "a look";
+}
+
+TEST_F(SharingTest, what_the_last_holder_told_comes_before_the_next_one_may_tell) {
+  rounds({&a_, &b_}, 3);
+  ASSERT_TRUE(a_.sharing.take_journal(now_, told("group", "first"), false));
+  round(a_);
+  EXPECT_FALSE(b_.sharing.take_journal(now_, told("group", "owed"), false))
+      << "it stands by: that is its own affair";
+  // a is gone before b has read it.
+  std::string learned;
+  for (int seconds = 0; role(b_) != Role::kHolder; ++seconds) {
+    ASSERT_LT(seconds, 10) << "the takeover";
+    rounds({&b_});
+    learned += b_.news.journal;
+  }
+  EXPECT_THAT(learned, HasSubstr("first"));
+}
+
+TEST_F(SharingTest, who_writes_has_read_what_another_wrote_at_the_same_time) {
+  rounds({&a_, &b_}, 3);
+  for (Agent* agent : {&a_, &b_}) {
+    const Timestamp now = moment(*agent).wall;
+    agent->sharing.take_alerts(now, {alert(agent == &a_ ? "A" : "B", now, now + 240s)});
+  }
+  now_ += 1s;
+  round(a_, [&, done = false]() mutable {
+    if (!std::exchange(done, true)) round(b_);
+  });
+  EXPECT_EQ(field(kAlerts, "a"), "") << "b was faster";
+  rounds({&a_, &b_}, 2);
+  EXPECT_THAT(field(kAlerts, "a"), HasSubstr("alertname"));
+  EXPECT_THAT(field(kAlerts, "b"), HasSubstr("alertname"));
+  EXPECT_EQ(redis_.get(kVersion)->substr(0, 2), "2 ");
+}
+
+TEST_F(SharingTest, an_alert_that_begins_while_others_are_on_their_way_is_said_next) {
+  rounds({&a_, &b_}, 3);
+  const Timestamp now = moment(a_).wall;
+  a_.sharing.take_alerts(now, {alert("A", now, now + 240s)});
+  round(a_, [&] { a_.sharing.take_alerts(now, {alert("B", now, now + 240s)}); });
+  EXPECT_THAT(field(kAlerts, "a"), testing::Not(HasSubstr("\tB")));
+  rounds({&a_});
+  EXPECT_EQ(a_.sharing.has_news(moment(a_).wall), false);
+  round(b_);
+  EXPECT_EQ(b_.news.alerts.size(), 2u);
+}
+
+TEST_F(SharingTest, what_arrived_without_an_answer_is_known_again) {
+  rounds({&a_, &b_}, 3);
+  a_.sharing.take_journal(now_, told("group", "first"), false);
+  now_ += 1s;
+  round(a_, {}, "HSET");
+  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("first"));
+  const std::string version = *redis_.get(kVersion);
+  rounds({&a_}, 2);
+  EXPECT_THAT(a_.news.journal, IsEmpty()) << "it is its own word";
+  EXPECT_EQ(redis_.get(kVersion), version) << "and not written twice";
+}
+
+TEST_F(SharingTest, what_a_fail_over_loses_is_written_again_though_the_number_is_the_same) {
+  rounds({&a_, &b_}, 3);
+  const Timestamp before = redis_.time();
+  now_ += 500ms;
+  const Timestamp now = moment(a_).wall;
+  a_.sharing.take_journal(now_, told("group", "first"), false);
+  a_.sharing.take_alerts(now, {alert("A", now, now + 240s)});
+  round(a_);
+  ASSERT_NE(field(kTold, "ops\tgroup\twebhook"), "");
+  redis_.lose_writes_after(before);
+  ASSERT_EQ(field(kTold, "ops\tgroup\twebhook"), "");
+  b_.sharing.take_alerts(moment(b_).wall, {alert("B", moment(b_).wall, moment(b_).wall + 240s)});
+  round(b_);
+  EXPECT_EQ(redis_.get(kVersion)->substr(0, 2), "1 ") << "as high as the one that a knows";
+  rounds({&a_, &b_}, 2);
+  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("first"));
+  EXPECT_NE(field(kAlerts, "a"), "");
+}
+
+TEST_F(SharingTest, what_was_told_while_alone_comes_together_with_the_word_of_the_others) {
+  rounds({&a_, &b_}, 3);
+  a_.sharing.take_journal(now_, told("group", "first"), false);
+  rounds({&a_, &b_}, 2);
+  // b alone is cut off for longer than any lease, and tells.
+  for (int i = 0; i < 25; ++i) {
+    now_ += 1s;
+    round(a_);
+    up_ = false;
+    round(b_);
+    up_ = true;
+  }
+  ASSERT_EQ(role(b_), Role::kAlone);
+  ASSERT_TRUE(b_.sharing.take_journal(now_, told("group", "alone"), false));
+  now_ += 1s;
+  // The first thing that it does when Redis answers is to read what the others told; its pipeline makes one
+  // of both.
+  auto question = b_.sharing.ask(moment(b_));
+  test::MemoryRedis::Session session;
+  (void)b_.sharing.answered(moment(b_), test::fleet_replies(redis_.run_all(session, question->commands)));
+  EXPECT_EQ(role(b_), Role::kStandby);
+  a_.sharing.take_journal(now_, told("group", "second"), false);
+  round(a_);
+  on_news_ = [&](Agent& agent, const News& news) {
+    if (news.journal.find("second") != std::string::npos)
+      agent.sharing.take_journal(now_, told("group", "both"), true);
+  };
+  rounds({&b_}, 2);
+  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("both"));
+  rounds({&a_});
+  EXPECT_THAT(a_.news.journal, HasSubstr("both")) << "the one that tells learns what it did not tell";
+}
+
+TEST_F(SharingTest, a_silence_that_was_changed_elsewhere_meanwhile_is_not_put_back) {
+  rounds({&a_, &b_}, 3);
+  b_.sharing.take_journal(now_, silence("older"), false);
+  a_.sharing.take_journal(now_, silence("newer"), false);
+  round(a_);
+  up_ = false;
+  round(b_);
+  up_ = true;
+  rounds({&b_});
+  EXPECT_THAT(b_.news.journal, HasSubstr("newer"));
+  b_.sharing.take_journal(now_, silence("newer"), true);  // its pipeline finds the other one later
+  EXPECT_FALSE(b_.sharing.has_news(moment(b_).wall));
+}
+
+TEST_F(SharingTest, the_word_of_one_that_is_gone_does_not_stand_against_the_rest) {
+  rounds({&a_, &b_}, 3);
+  for (Agent* agent : {&a_, &b_}) {
+    const Timestamp now = moment(*agent).wall;
+    agent->sharing.take_alerts(now, {alert("Down", now, now + 240s)});
+  }
+  rounds({&a_, &b_}, 2);
+  rounds({&a_}, 40);
+  EXPECT_THAT(a_.sharing.members(), ElementsAre("a"));
+  const Timestamp now = moment(a_).wall;
+  const auto said = a_.sharing.take_alerts(now, {alert("Down", now - 45s, now)});
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_TRUE(said[0].resolved_at(now)) << "b is no longer there to say otherwise";
+}
+
+TEST_F(SharingTest, one_that_stops_hands_the_lease_on) {
+  rounds({&a_, &b_}, 3);
+  a_.sharing.take_journal(now_, told("group", "last"), false);
+  a_.sharing.leave();
+  round(a_);
+  EXPECT_EQ(redis_.get("sluice:{fleet}:lease"), std::nullopt);
+  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("last"))
+      << "what it has told is written down first";
+  rounds({&b_});
+  EXPECT_EQ(role(b_), Role::kHolder);
+}
+
+TEST_F(SharingTest, a_redis_that_lost_everything_is_told_again) {
+  rounds({&a_, &b_}, 3);
+  a_.sharing.take_journal(now_, told("group", "first") + silence("one"), false);
+  rounds({&a_, &b_}, 2);
+  for (const std::string& key : redis_.keys()) redis_.remove(key);
+  rounds({&a_, &b_}, 10);
+  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("first"));
+  EXPECT_NE(field("sluice:{fleet}:silences", "one"), "");
+}
+
+}  // namespace
+}  // namespace sluice::fleet
