@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/sim/people.h"
 #include "tests/sim/referee.h"
 
 namespace sluice::sim {
@@ -148,21 +149,27 @@ std::pair<std::string, std::string> Chaos::any_target() {
 
 // One row per way to break something; the weight is how often it is drawn.
 const Chaos::Fault Chaos::kFaults[] = {
-    {3, &Chaos::kill_agents},       {3, &Chaos::restart_agent},   {3, &Chaos::pause_agents},
-    {6, &Chaos::cut_agents},        {3, &Chaos::lose_messages},   {3, &Chaos::delay_messages},
-    {3, &Chaos::stop_redis},        {6, &Chaos::fail_redis_over}, {3, &Chaos::step_redis_clock},
-    {1, &Chaos::flush_redis},       {9, &Chaos::break_target},    {3, &Chaos::break_pools},
-    {3, &Chaos::make_agent_sick},   {3, &Chaos::cut_paths},       {6, &Chaos::reload_agents},
-    {3, &Chaos::speak_as_operator}, {1, &Chaos::lose_record},     {3, &Chaos::break_api},
-    {3, &Chaos::cut_reader},
+    {3, &Chaos::kill_agents},          {3, &Chaos::restart_agent},
+    {3, &Chaos::pause_agents},         {6, &Chaos::cut_agents},
+    {3, &Chaos::lose_messages},        {3, &Chaos::delay_messages},
+    {3, &Chaos::stop_redis},           {6, &Chaos::fail_redis_over},
+    {3, &Chaos::step_redis_clock},     {1, &Chaos::flush_redis},
+    {9, &Chaos::break_target},         {3, &Chaos::break_pools},
+    {3, &Chaos::make_agent_sick},      {3, &Chaos::cut_paths},
+    {6, &Chaos::reload_agents},        {3, &Chaos::speak_as_operator},
+    {1, &Chaos::lose_record},          {3, &Chaos::break_api},
+    {3, &Chaos::cut_reader},           {4, &Chaos::break_receiver, true},
+    {2, &Chaos::silence_target, true},
 };
 
 void Chaos::break_something() {
+  const auto possible = [&](const Fault& fault) { return !fault.of_people || world_.people() != nullptr; };
   uint64_t weights = 0;
-  for (const Fault& fault : kFaults) weights += fault.weight;
+  for (const Fault& fault : kFaults) weights += possible(fault) ? fault.weight : 0;
   uint64_t drawn = world_.random().below(weights);
   length_ = seconds(world_.random(), 3, 120);
   for (const Fault& fault : kFaults) {
+    if (!possible(fault)) continue;
     if (drawn < fault.weight) return (this->*fault.apply)();
     drawn -= fault.weight;
   }
@@ -332,6 +339,19 @@ void Chaos::cut_reader() {
   world_.at(length_, [this, i] { world_.readers()[i].cut = false; });
 }
 
+void Chaos::break_receiver() {
+  const bool down = world_.random().below(2) == 0;
+  world_.note_fault(down ? "receiver down" : "receiver's answers lost", "");
+  world_.people()->set_receiver(!down, !down);
+  world_.at(length_, [this] { world_.people()->set_receiver(true, false); });
+}
+
+void Chaos::silence_target() {
+  const auto [pool, target] = any_target();
+  world_.note_fault("silence", pool + "/" + target);
+  world_.people()->silence(any_agent(), pool, target, length_);
+}
+
 void Chaos::run(Duration time, Duration pace) {
   const Instant end = world_.now() + time;
   while (world_.now() < end) {
@@ -353,6 +373,7 @@ void Chaos::heal_all(size_t generation) {
     world_.reload(i, generation);
   }
   for (Reader& reader : world_.readers()) reader.cut = reader.stopped = false;
+  if (world_.people() != nullptr) world_.people()->set_receiver(true, false);
   for (const std::string& pool : world_.pool_names()) {
     world_.break_api(pool, false);
     const std::vector<std::string> names = world_.target_names(pool);
@@ -384,6 +405,7 @@ void play(World& world, Duration time) {
     world.say_trace("calm");
     world.run_for(world.referee().settling_time());
     world.referee().check_settled(generation);
+    if (world.people() != nullptr) world.people()->check_settled(generation);
   }
 }
 
@@ -427,9 +449,11 @@ Outcome run_steadily(int agents, int members, Duration interval, Duration time) 
   return outcome;
 }
 
-Outcome try_seed(uint64_t seed, Duration time, bool verbose) {
+Outcome try_seed(uint64_t seed, Duration time, bool alerts, bool verbose) {
   Random random(seed);
-  World world(random_setting(random), seed);
+  Setting setting = random_setting(random);
+  setting.alerts = alerts;
+  World world(std::move(setting), seed);
   world.verbose = verbose;
   Outcome outcome;
   const Instant begin = world.now();

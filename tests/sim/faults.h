@@ -22,6 +22,7 @@ class Chaos {
   struct Fault {
     uint64_t weight;
     void (Chaos::*apply)();
+    bool of_people = false;  // only where there are some
   };
   static const Fault kFaults[];
 
@@ -49,6 +50,8 @@ class Chaos {
   void lose_record();
   void break_api();
   void cut_reader();
+  void break_receiver();
+  void silence_target();
 
   World& world_;
   Duration length_{};  // of the fault that is being made
@@ -66,6 +69,7 @@ struct Outcome {
 // A fleet of that size with nothing wrong, for `time` after it has started: what it costs. Only the counts of
 // that time.
 Outcome run_steadily(int agents, int members, Duration interval, Duration time);
-Outcome try_seed(uint64_t seed, Duration time, bool verbose = false);
+// With `alerts` the agents tell people, too. That changes what a seed does.
+Outcome try_seed(uint64_t seed, Duration time, bool alerts = false, bool verbose = false);
 
 }  // namespace sluice::sim

@@ -55,19 +55,37 @@ void Referee::on_probe(size_t agent, const std::string& pool, const std::string&
 
 void Referee::on_redis_disturbed(Duration back) {
   disturbed_until_ = std::max(disturbed_until_, world_.now() + kDisturbance + back);
-  for (const auto& [pool, targets] : world_.pools()) on_record_damaged(pool);
+  if (back > Duration::zero()) ended_until_ = std::max(ended_until_, world_.redis().time() + to_ms(back));
+  // Leases that are out end so much later.
+  for (auto* times : {&quorum_possible_at_, &anybody_able_at_, &orphans_until_, &operators_orphans_until_}) {
+    for (auto& [pool, at] : *times) at += back;
+  }
+  for (const auto& [pool, targets] : world_.pools()) {
+    leases_end_[pool] = std::max(leases_end_[pool], world_.now() + longest_ttl(pool)) + back;
+    on_record_damaged(pool);
+  }
 }
 
-void Referee::on_record_damaged(const std::string& pool) {
+Duration Referee::longest_ttl(const std::string& pool) const {
   Duration ttl{};
   for (size_t i = 0; i < world_.setting().generations.size(); ++i) {
     if (const auto* setup = world_.setup(i, pool)) ttl = std::max(ttl, setup->policy.flag.ttl);
   }
-  orphans_until_[pool] = world_.now() + ttl + kDisturbance;
+  return ttl;
+}
+
+void Referee::on_record_damaged(const std::string& pool) {
+  const Instant last_end = std::max(leases_end_[pool], world_.now() + longest_ttl(pool));
+  orphans_until_[pool] = std::max(orphans_until_[pool], last_end + kDisturbance);
   const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));
   for (const auto& [target, entry] : record.entries) {
     if (entry.by_operator) operators_orphans_until_[pool] = orphans_until_[pool];
   }
+}
+
+void Referee::note(std::map<std::string, Instant>& times, const std::string& pool) {
+  Instant& at = times[pool];
+  at = std::max(at, world_.now());
 }
 
 bool Referee::operators_orphans(const std::string& pool) const {
@@ -101,6 +119,8 @@ void Referee::check_flags(const std::string& pool, const gate::Record& record) c
     if (entry.key.empty() || !is_flagged(entry, now)) continue;
     wanted.insert(entry.key);
     const auto expiry = world_.redis().expires_at(entry.key);
+    // It ended before the clock was set back to where it would not have.
+    if (!expiry && entry.lease <= ended_until_) continue;
     if (!expiry)
       fail(fmt::format("{}: the record says that {} is flagged, and there is no flag", pool, target));
     if (*expiry != entry.lease)
@@ -108,8 +128,8 @@ void Referee::check_flags(const std::string& pool, const gate::Record& record) c
   }
   const auto orphans = orphans_until_.find(pool);
   if (orphans != orphans_until_.end() && world_.now() < orphans->second) return;
-  for (const std::string& key : world_.redis().keys()) {
-    if (key.starts_with("off:" + pool + ":") && !wanted.contains(key)) {
+  for (const std::string& key : world_.redis().keys("off:" + pool + ":")) {
+    if (!wanted.contains(key)) {
       fail(fmt::format("{}: there is a flag {} that the record does not know", pool, key));
     }
   }
@@ -149,10 +169,8 @@ void Referee::check_room(const gate::PoolSetup& setup, const gate::Record& after
 }
 
 void Referee::check_operator(size_t index, const std::string& pool, const std::string& target) const {
-  test::MemoryRedis::Session session;
-  const auto reply = world_.redis().run(session, {"HGETALL", gate::pool_keys(pool).overrides});
-  for (size_t i = 0; i + 1 < reply.items.size(); i += 2) {
-    const auto word = gate::decode_override(reply.items[i].text, reply.items[i + 1].text);
+  for (const auto& [field, text] : world_.redis().hash(gate::pool_keys(pool).overrides)) {
+    const auto word = gate::decode_override(field, text);
     if (word.has_error() || word->until <= world_.redis().time() || disturbed()) continue;
     const bool about_it = word->target == target && word->action == gate::Override::Action::kEnable;
     if (about_it || word->action == gate::Override::Action::kFreeze) {
@@ -173,7 +191,7 @@ void Referee::on_commit(size_t index, const std::string& pool,
     fail(fmt::format("{} wrote a record that cannot be read: {}", agent.name, parsed.error().message));
   const gate::Record& after = *parsed;
   const Timestamp now = world_.redis().time();
-  anybody_able_at_[pool] = world_.now();
+  note(anybody_able_at_, pool);
   check_flags(pool, after);
   check_ends(pool, before, after);
   const gate::PoolSetup* setup = world_.setup(agent.generation, pool);
@@ -253,8 +271,9 @@ void Referee::check_disabling(size_t index, const std::string& pool, const std::
 
 // A flag is set or prolonged: was there a quorum, and for setting it, did enough agents really see it fail?
 void Referee::check_evidence(size_t index, const std::string& pool, const std::string& target, bool renewal) {
-  // Whatever lived only between two samples: who has just committed could, and with a quorum, as is checked here.
-  quorum_possible_at_[pool] = world_.now();
+  // Whatever lived only between two samples: who has just committed could, and with a quorum, as is checked
+  // here.
+  note(quorum_possible_at_, pool);
   if (disturbed()) return;
   const World::Agent& agent = world_.agents()[index];
   const gate::PoolSetup& setup = *world_.setup(agent.generation, pool);
@@ -343,10 +362,7 @@ void Referee::check_freeze(size_t index, const std::string& pool, const std::str
 // The readers' side of the contract, and what it is worth: a reader that can read avoids what is flagged and
 // nothing else; one that cannot avoids nothing for longer than the leases that it knows of.
 void Referee::on_reader(const Reader& reader) const {
-  Duration ttl{};
-  for (size_t i = 0; i < world_.setting().generations.size(); ++i) {
-    if (const auto* setup = world_.setup(i, reader.pool)) ttl = std::max(ttl, setup->policy.flag.ttl);
-  }
+  const Duration ttl = longest_ttl(reader.pool);
   for (const auto& [target, until] : reader.disabled_until) {
     if (until <= world_.now()) continue;
     if (until > reader.leases_end.at(target)) {
@@ -383,20 +399,21 @@ void Referee::on_sample() {
       }
       if (able_at != Instant{} && world_.now() - able_at <= vote_life + kSampled) ++able_lately;
     }
-    Instant& possible_at = quorum_possible_at_.try_emplace(pool, world_.now()).first->second;
     const gate::PoolSetup* any = world_.setup(0, pool);
-    test::MemoryRedis::Session session;
-    const auto reply = world_.redis().run(session, {"HGETALL", gate::pool_keys(pool).votes});
-    const Votes votes = count_votes(reply, world_.redis().time(),
-                                    any != nullptr ? any->policy : gate::PoolPolicy{}, vote_life);
-    if (able_lately * 2 > votes.expected && able > 0) possible_at = world_.now();
-    Instant& anybody_at = anybody_able_at_.try_emplace(pool, world_.now()).first->second;
-    if (able > 0) anybody_at = world_.now();
+    const gate::PoolPolicy& policy = any != nullptr ? any->policy : gate::PoolPolicy{};
+    int expected = 0;
+    for (const auto& [name, text] : world_.redis().hash(gate::pool_keys(pool).votes)) {
+      // Their first line says who it is and when.
+      const auto agent = gate::decode_votes(name, std::string_view(text).substr(0, text.find('\n') + 1));
+      if (agent.has_value() && world_.redis().time() - agent->at < policy.agent_memory) ++expected;
+    }
+    if (able_lately * 2 > expected && able > 0) note(quorum_possible_at_, pool);
+    if (able > 0) note(anybody_able_at_, pool);
     const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));
     for (const auto& [target, entry] : record.entries) {
       if (disturbed() || entry.key.empty() || !world_.redis().get(entry.key)) continue;
-      const Instant since = entry.by_operator ? anybody_at : possible_at;
-      if (world_.now() - since <= ttl + vote_life + kCommitSlack) continue;
+      const Instant since = (entry.by_operator ? anybody_able_at_ : quorum_possible_at_)[pool];
+      if (world_.now() - since <= ttl + kSampled + kCommitSlack) continue;
       fail(fmt::format("{}: the flag of {} is still set {} after the last who could renew it", pool, target,
                        format_duration(world_.now() - since)));
     }

@@ -60,6 +60,8 @@ class Referee {
   void check_flags(const std::string& pool, const gate::Record& record) const;
   void check_ends(const std::string& pool, const gate::Record& before, const gate::Record& after) const;
   void check_room(const gate::PoolSetup& setup, const gate::Record& after, int allowed) const;
+  void note(std::map<std::string, Instant>& times, const std::string& pool);
+  Duration longest_ttl(const std::string& pool) const;
   bool operators_orphans(const std::string& pool) const;
   void check_operator(size_t agent, const std::string& pool, const std::string& target) const;
   void check_disabling(size_t agent, const std::string& pool, const std::string& target,
@@ -74,11 +76,14 @@ class Referee {
   std::map<std::tuple<size_t, std::string, std::string>, Seen> seen_;
   std::map<std::pair<size_t, std::string>, Read> reads_;
   Instant disturbed_until_{};
+  Timestamp ended_until_{};  // the latest that Redis's clock ever was before it was set back
+  std::map<std::string, Instant> leases_end_;     // per pool: whatever was out when a clock was set back
   std::map<std::string, Instant> orphans_until_;  // per pool: flags without record are possible until then
   std::map<std::string, Instant> operators_orphans_until_;  // and some of them were an operator's
-  std::map<std::string, Instant> quorum_possible_at_;       // per pool: when a majority was last able to act
-  std::map<std::string, Instant> anybody_able_at_;          // and when anybody was
-  std::map<std::string, Instant> able_at_;                  // per agent
+  std::map<std::string, Instant> quorum_possible_at_;  // per pool: when a majority could last renew a lease
+  std::map<std::string, Instant>
+      anybody_able_at_;                     // and when anybody could; ahead where a clock was set back
+  std::map<std::string, Instant> able_at_;  // per agent
 };
 
 }  // namespace sluice::sim

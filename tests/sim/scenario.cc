@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/sim/people.h"
 #include "tests/sim/referee.h"
 
 namespace sluice::sim {
@@ -98,8 +99,12 @@ class Player {
       world_->calm_since = world_->now();
       return;
     }
-    if (verb == "settled")
-      return world_->referee().check_settled(words.size() > 1 ? std::stoul(words[1]) : 0);
+    if (verb == "settled") {
+      const size_t generation = words.size() > 1 ? std::stoul(words[1]) : 0;
+      world_->referee().check_settled(generation);
+      if (world_->people() != nullptr) world_->people()->check_settled(generation);
+      return;
+    }
     world_->note_fault(verb, words.size() > 1 ? words.back() : "");
     break_or_mend(words);
   }
@@ -123,6 +128,10 @@ class Player {
     if (words[0] == "fleet") {
       for (size_t i = 1; i < words.size(); ++i) {
         const auto value = std::stoi(words[i].substr(words[i].find('=') + 1));
+        if (words[i].starts_with("alerts")) {
+          setting_.alerts = value != 0;
+          continue;
+        }
         (words[i].starts_with("agents") ? setting_.agents : setting_.zones) = value;
       }
       return;
@@ -201,6 +210,14 @@ class Player {
       }
       return;
     }
+    if (verb == "receiver") {
+      const std::string& how = words.at(1);
+      return people().set_receiver(how != "down", how == "loses-answers");
+    }
+    if (verb == "silence") {
+      const auto [pool, target] = target_of(words.at(2));
+      return people().silence(agents_of(words, 1, 2).front(), pool, target, duration_of(words.at(3)));
+    }
     if (verb == "withdraw") {
       const auto [pool, target] = target_of(words.at(1));
       return world_->unsay(pool, target);
@@ -264,6 +281,11 @@ class Player {
       throw BadScenario("unknown trouble " + what);
   }
 
+  People& people() const {
+    if (world_->people() == nullptr) throw BadScenario("without alerts=1 nobody is told");
+    return *world_->people();
+  }
+
   static void compare(const std::string& what, uint64_t is, const std::string& sign,
                       const std::string& bound) {
     const uint64_t limit = std::stoull(bound);
@@ -278,9 +300,7 @@ class Player {
       const bool is = world_->redis().get(fmt::format("off:{}:{}", pool, target)).has_value();
       if (is != (words[0] == "flag")) throw Violation(fmt::format("{} is {}flagged", name, is ? "" : "not "));
     } else if (words[0] == "flags") {
-      uint64_t count = 0;
-      for (const std::string& key : world_->redis().keys())
-        count += key.starts_with("off:" + words.at(1) + ":") ? 1 : 0;
+      const uint64_t count = world_->redis().keys("off:" + words.at(1) + ":").size();
       compare("flags of " + words[1], count, words.at(2), words.at(3));
     } else if (words[0] == "view") {
       const World::Agent& agent = world_->agents()[agents_of(words, 1, 2).front()];
@@ -299,6 +319,14 @@ class Player {
         if (avoids != (words.at(1) == "avoids"))
           throw Violation(fmt::format("the reader {} {}", avoids ? "avoids" : "uses", words[2]));
       }
+    } else if (words[0] == "people") {
+      const auto [pool, target] = target_of(words.at(1));
+      const bool down = people().believes_down(pool, target);
+      if (down != (words.at(2) == "down"))
+        throw Violation(fmt::format("people believe that {} is {}", words[1], down ? "down" : "up"));
+    } else if (words[0] == "told") {
+      const auto [pool, target] = target_of(words.at(1));
+      compare("messages about " + words[1], people().told(pool, target), words.at(2), words.at(3));
     } else if (words[0] == "frozen") {
       const gate::PoolView* view = world_->agents()[0].gate->view(words.at(1));
       if (view->freeze == gate::Hold::kNone) throw Violation(words[1] + " is not frozen");

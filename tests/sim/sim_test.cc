@@ -40,6 +40,18 @@ TEST_P(ChaosTest, breaks_no_invariant) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ChaosTest, testing::Values(1, 2, 3, 6, 7, 8, 9));
 
+class PeopleTest : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(PeopleTest, are_told_what_is_true_and_not_twice) {
+  const Outcome outcome = try_seed(GetParam(), 15min, /*alerts=*/true);
+  std::string trace;
+  for (const std::string& line : outcome.trace) trace += line + "\n";
+  EXPECT_EQ(outcome.violation, "") << trace << "seed " << GetParam() << " with alerts, step " << outcome.step;
+  EXPECT_GT(outcome.counts.messages, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, PeopleTest, testing::Values(2, 5, 7, 8, 9, 10));
+
 TEST(ReplayTest, the_same_seed_does_the_same_again) {
   const Outcome first = try_seed(2, 10min);
   const Outcome second = try_seed(2, 10min);

@@ -1,6 +1,7 @@
 // sluice_sim: runs the fleet simulation over seeds and says what it did.
 //
 //   sluice_sim --seeds 100 --hours 1        seeds 1 to 100, one virtual hour each
+//   sluice_sim --alerts ...                 the agents tell people, too (people.h)
 //   sluice_sim --seed 42 --verbose          that one again, exactly, with every event
 //   sluice_sim --steady 100 --members 10   what a fleet costs when nothing is wrong, a second (docs/scale.md)
 //   sluice_sim --mutant NAME                (built with mutants) with that mistake planted
@@ -22,16 +23,17 @@ struct Options {
   double hours = 1;
   double seconds_max = 0;
   bool verbose = false;
+  bool alerts = false;
   int steady = 0;  // agents
   int members = 10;
   double interval = 15;
 };
 
 int usage() {
-  fmt::print(
-      stderr,
-      "usage: sluice_sim [--seeds N | --seed N] [--first N] [--hours H] [--max-seconds S] [--verbose]\n"
-      "       sluice_sim --steady AGENTS [--members N] [--interval S]\n");
+  fmt::print(stderr,
+             "usage: sluice_sim [--seeds N | --seed N] [--first N] [--hours H] [--max-seconds S] [--alerts] "
+             "[--verbose]\n"
+             "       sluice_sim --steady AGENTS [--members N] [--interval S]\n");
   return 2;
 }
 
@@ -40,6 +42,10 @@ bool parse(int argc, char** argv, Options& options) {
     const std::string word = argv[i];
     if (word == "--verbose") {
       options.verbose = true;
+      continue;
+    }
+    if (word == "--alerts") {
+      options.alerts = true;
       continue;
     }
     if (i + 1 == argc) return false;
@@ -100,14 +106,15 @@ int main(int argc, char** argv) {
   };
   for (uint64_t seed = options.first; seed < options.first + options.count; ++seed) {
     if (options.seconds_max > 0 && elapsed() > options.seconds_max) break;
-    const sim::Outcome outcome = sim::try_seed(seed, from_seconds(options.hours * 3600), options.verbose);
+    const sim::Outcome outcome =
+        sim::try_seed(seed, from_seconds(options.hours * 3600), options.alerts, options.verbose);
     total.add(outcome.counts);
     simulated += outcome.simulated;
     ++runs;
     if (!outcome.violation.empty()) {
       for (const std::string& line : outcome.trace) fmt::print("{}\n", line);
-      fmt::print("\nseed {} step {}: {}\nagain: sluice_sim --seed {} --hours {} --verbose\n", seed,
-                 outcome.step, outcome.violation, seed, options.hours);
+      fmt::print("\nseed {} step {}: {}\nagain: sluice_sim --seed {} --hours {}{} --verbose\n", seed,
+                 outcome.step, outcome.violation, seed, options.hours, options.alerts ? " --alerts" : "");
       return 1;
     }
   }
@@ -120,6 +127,8 @@ int main(int argc, char** argv) {
       total.unreachable);
   fmt::print("{} reads of flags, {} Redis commands, {} bytes in, {} bytes out\n", total.reads, total.commands,
              total.bytes_in, total.bytes_out);
+  if (options.alerts)
+    fmt::print("{} messages to people, {} of them again\n", total.messages, total.messages_again);
   for (const auto& [fault, count] : total.faults) fmt::print("  {:<22} {}\n", fault, count);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "tests/sim/people.h"
 #include "tests/sim/referee.h"
 
 namespace sluice::sim {
@@ -106,6 +107,8 @@ void Counts::add(const Counts& other) {
   commands += other.commands;
   bytes_in += other.bytes_in;
   bytes_out += other.bytes_out;
+  messages += other.messages;
+  messages_again += other.messages_again;
   for (const auto& [name, count] : other.faults) faults[name] += count;
 }
 
@@ -132,6 +135,10 @@ World::World(Setting setting, uint64_t seed) : setting_(std::move(setting)), ran
     agent.clock_ppm = static_cast<int>(random_.below(401)) - 200;
   }
   redis_.set_time(redis_time());
+  if (setting_.alerts) {
+    people_ = std::make_unique<People>(*this);
+    schedule_event(now_ + 1s, [this] { sample_people(); });
+  }
   for (size_t i = 0; i < agents_.size(); ++i) {
     schedule_event(now_ + random_.between(0s, 3s), [this, i] { start(i); });
   }
@@ -151,6 +158,11 @@ void World::sample() {
   schedule_event(now_ + kSample, [this] { sample(); });
 }
 
+void World::sample_people() {
+  people_->sample();
+  schedule_event(now_ + 1s, [this] { sample_people(); });
+}
+
 // Every reader asks for all flags of its pool; without an answer it goes by what it knows.
 void World::look_at_flags() {
   for (Reader& reader : readers_) {
@@ -160,9 +172,8 @@ void World::look_at_flags() {
       reader.read_at = now_;
       reader.disabled_until.clear();
       reader.leases_end.clear();
-      for (const std::string& key : redis_.keys()) {
+      for (const std::string& key : redis_.keys("off:" + reader.pool + ":")) {
         // The key ends in the name of the target, in all generations (random_pool).
-        if (!key.starts_with("off:" + reader.pool + ":")) continue;
         const auto expires_at = redis_.expires_at(key);
         if (!expires_at) throw Violation("a flag without an end: " + key);
         const std::string target = key.substr(key.rfind(':') + 1);
@@ -208,6 +219,10 @@ Timestamp World::redis_time() const {
   return kUnixStart + std::chrono::floor<std::chrono::milliseconds>(now_.time_since_epoch() + redis_offset_);
 }
 
+Timestamp World::unix_time() const {
+  return kUnixStart + std::chrono::floor<std::chrono::milliseconds>(now_.time_since_epoch());
+}
+
 const Target& World::target(const std::string& pool, const std::string& name) const {
   for (const Target& target : pools_.at(pool)) {
     if (target.name == name) return target;
@@ -249,7 +264,14 @@ void World::note_fault(const std::string& name, const std::string& detail) {
 }
 
 void World::schedule_event(Instant at, std::function<void()> what) {
-  events_.push({at, next_order_++, std::make_shared<std::function<void()>>(std::move(what))});
+  if (free_slots_.empty()) {
+    free_slots_.push_back(what_.size());
+    what_.emplace_back();
+  }
+  const size_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  what_[slot] = std::move(what);
+  events_.push({at, next_order_++, slot});
 }
 
 void World::run_for(Duration time) {
@@ -260,7 +282,9 @@ void World::run_for(Duration time) {
     now_ = std::max(now_, event.at);
     redis_.set_time(redis_time());
     ++counts_.events;
-    (*event.what)();
+    const std::function<void()> what = std::exchange(what_[event.slot], {});
+    free_slots_.push_back(event.slot);
+    what();
   }
   now_ = end;
   redis_.set_time(redis_time());
@@ -311,6 +335,7 @@ void World::start(size_t index) {
   referee_->on_start(index);
   say_trace(agent.name + " starts");
   configure(agent);
+  if (people_) people_->on_start(index);
   look(index);
 }
 
@@ -318,6 +343,7 @@ void World::kill(size_t index) {
   Agent& agent = agents_[index];
   if (!agent.running) return;
   agent.running = false;
+  if (people_) people_->on_kill(index);
   say_trace(agent.name + " is killed");
 }
 
@@ -331,6 +357,7 @@ void World::stop(size_t index) {
     }
   }
   agent.running = false;
+  if (people_) people_->on_stop(index);
   say_trace(agent.name + " stops");
 }
 
@@ -409,18 +436,26 @@ void World::look(size_t index) {
   const Instant now = local(agent);
   if (agent.gate->assignments() != agent.assignments_seen) assign(agent);
   for (const schedule::Due& due : agent.scheduler.due(now)) begin_probe(index, due);
-  for (const std::string& pool : agent.gate->pools()) {
-    if (agent.gate->next_turn(pool) <= now && !agent.turning.contains(pool)) begin_turn(index, pool);
+  if (agent.gate->next_turn() <= now) {
+    for (const std::string& pool : agent.gate->pools()) {
+      if (agent.gate->next_turn(pool) <= now && !agent.turning.contains(pool)) begin_turn(index, pool);
+    }
   }
+  if (people_) people_->look(index);
   plan_wake(index);
 }
 
 void World::plan_wake(size_t index) {
   Agent& agent = agents_[index];
   Instant next = agent.scheduler.next_due();
-  for (const std::string& pool : agent.gate->pools()) {
-    if (!agent.turning.contains(pool)) next = std::min(next, agent.gate->next_turn(pool));
+  if (agent.turning.empty()) {
+    next = std::min(next, agent.gate->next_turn());
+  } else {
+    for (const std::string& pool : agent.gate->pools()) {
+      if (!agent.turning.contains(pool)) next = std::min(next, agent.gate->next_turn(pool));
+    }
   }
+  if (people_) next = std::min(next, people_->next_wake(index));
   if (next == Instant::max()) return;
   const Instant wake_at = std::max(now_ + 1us, global(agent, next));
   if (agent.wake_at > now_ && agent.wake_at <= wake_at) return;
@@ -498,15 +533,17 @@ void World::send(size_t index, const std::string& pool, std::shared_ptr<MemoryRe
 
 World::Replies World::execute(const std::string& pool, size_t index, MemoryRedis::Session& session,
                               const gate::Commands& commands) {
-  const auto before = redis_.get(gate::pool_keys(pool).record);
+  const bool commits = !pool.empty() && commands.back().front() == "EXEC";
+  const auto before = commits ? redis_.get(gate::pool_keys(pool).record) : std::nullopt;
   const auto replies = std::make_shared<const std::vector<RedisReply>>(redis_.run_all(session, commands));
   redis_.published.clear();
-  // The votes are the last but one answer of a read plan.
-  if (commands.back().front() == "HGETALL") referee_->on_read(index, pool, replies);
   for (const RedisReply& reply : *replies) {
     if (reply.kind == RedisReply::Kind::kError) throw Violation("Redis does not understand: " + reply.text);
   }
-  if (commands.back().front() == "EXEC" && !replies->back().is_nil()) {
+  if (pool.empty()) return replies;
+  // The votes are the last but one answer of a read plan.
+  if (commands.back().front() == "HGETALL") referee_->on_read(index, pool, replies);
+  if (commits && !replies->back().is_nil()) {
     ++counts_.commits;
     referee_->on_commit(index, pool, before);
   }
@@ -635,20 +672,25 @@ void World::fail_over(Duration lost, Duration clock_difference) {
   redis_.lose_writes_after(redis_.time() - to_ms(lost));
   redis_offset_ += clock_difference;
   redis_.set_time(redis_time());
-  referee_->on_redis_disturbed();
+  disturb({});
   say_trace("redis fails over");
 }
 
 void World::step_redis_clock(Duration by) {
   redis_offset_ += by;
   redis_.set_time(redis_time());
-  referee_->on_redis_disturbed(std::max(-by, Duration{}));
+  disturb(std::max(-by, Duration{}));
   say_trace(fmt::format("redis's clock steps by {} s", to_seconds(by)));
+}
+
+void World::disturb(Duration back) {
+  referee_->on_redis_disturbed(back);
+  if (people_) people_->on_redis_disturbed(back);
 }
 
 void World::flush_redis() {
   for (const std::string& key : redis_.keys()) redis_.remove(key);
-  referee_->on_redis_disturbed();
+  disturb({});
   say_trace("redis loses everything");
 }
 

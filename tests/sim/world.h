@@ -40,6 +40,7 @@ struct Violation : std::runtime_error {
 struct Setting {
   int agents = 3;
   int zones = 1;
+  bool alerts = false;  // agents tell people, too (people.h)
   std::vector<std::vector<gate::PoolSetup>> generations;
 };
 
@@ -85,11 +86,14 @@ struct Counts {
   uint64_t commands = 0;   // Redis's
   uint64_t bytes_in = 0;   // of commands
   uint64_t bytes_out = 0;  // of answers
+  uint64_t messages = 0;   // to people
+  uint64_t messages_again = 0;
   std::map<std::string, uint64_t> faults;
   void add(const Counts& other);
 };
 
 class Referee;
+class People;
 
 class World {
  public:
@@ -163,6 +167,7 @@ class World {
   const gate::PoolSetup* setup(size_t generation, const std::string& pool) const;
   test::MemoryRedis& redis() { return redis_; }
   Timestamp redis_time() const;
+  Timestamp unix_time() const;
   bool redis_up() const { return redis_up_; }
   // Whether an agent can do its part right now.
   bool able(const Agent& agent) const {
@@ -171,6 +176,9 @@ class World {
   Random& random() { return random_; }
   Counts& counts() { return counts_; }
   Referee& referee() { return *referee_; }
+  People* people() { return people_.get(); }  // null without Setting::alerts
+
+  using Replies = std::shared_ptr<const std::vector<test::RedisReply>>;  // null: no answer in time
 
   // The newest lines of what happened, for a person who looks for the reason.
   const std::deque<std::string>& trace() const { return trace_; }
@@ -181,13 +189,13 @@ class World {
   Instant calm_since = Instant::max();  // nothing has been broken since; max() while something is
 
  private:
+  friend class People;
   struct Event {
     Instant at;
     uint64_t order;
-    std::shared_ptr<std::function<void()>> what;
+    size_t slot;  // of what_, so that sorting moves nothing large
     bool operator>(const Event& other) const { return std::tie(at, order) > std::tie(other.at, other.order); }
   };
-  using Replies = std::shared_ptr<const std::vector<test::RedisReply>>;  // null: no answer in time
 
   void schedule_event(Instant at, std::function<void()> what);
   // Runs on the agent if it is still the same one, later if it is paused, and lets it look for what is due.
@@ -196,6 +204,8 @@ class World {
   Instant global(const Agent& agent, Instant local) const;
 
   void sample();
+  void sample_people();
+  void disturb(Duration back);
   void look_at_flags();
   void probe_api(Agent& agent, const std::string& pool, Instant now);
   void look(size_t agent);
@@ -207,6 +217,7 @@ class World {
   void begin_turn(size_t agent, const std::string& pool);
   void decide(size_t agent, const std::string& pool, Instant asked,
               const std::shared_ptr<test::MemoryRedis::Session>& session, const gate::Reading& reading);
+  // Without a pool: nothing of the gate's.
   void send(size_t agent, const std::string& pool, std::shared_ptr<test::MemoryRedis::Session> session,
             gate::Commands commands, std::function<void(Replies)> then);
   Replies execute(const std::string& pool, size_t agent, test::MemoryRedis::Session& session,
@@ -223,10 +234,13 @@ class World {
   Duration redis_offset_{};
   Instant now_{Duration(1000s)};
   uint64_t next_order_ = 0;
+  std::vector<std::function<void()>> what_;
+  std::vector<size_t> free_slots_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   Counts counts_;
   std::deque<std::string> trace_;
   std::unique_ptr<Referee> referee_;
+  std::unique_ptr<People> people_;
 };
 
 }  // namespace sluice::sim

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
     uint64_t seed = 1;
     const std::string scenario = fails_a_scenario();
     for (; scenario.empty() && seed <= seeds && found.empty(); ++seed)
-      found = sim::try_seed(seed, from_seconds(hours * 3600)).violation;
+      found = sim::try_seed(seed, from_seconds(hours * 3600), /*alerts=*/true).violation;
     if (!scenario.empty()) {
       fmt::print("{:<24} {}\n", name, scenario);
     } else if (found.empty()) {
