@@ -49,11 +49,11 @@ start() {
 
 is_running() { [[ -s $dir/$1.pid ]] && kill -0 "$(<"$dir/$1.pid")" 2>/dev/null; }
 
-# wait_for NAME COMMAND...: until the command succeeds, for ten seconds.
+# wait_for NAME COMMAND...: until the command succeeds, for thirty seconds.
 wait_for() {
   local name=$1 tries
   shift
-  for ((tries = 0; tries < 200; tries++)); do
+  for ((tries = 0; tries < 600; tries++)); do
     "$@" >/dev/null 2>&1 && return
     sleep 0.05
   done

@@ -63,7 +63,11 @@ class World:
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="sluice-e2e-")
-        self.run("up")
+        try:
+            self.run("up")
+        except subprocess.CalledProcessError:
+            self.close()
+            raise
         self.env = {}
         with open(os.path.join(self.dir, "world.env"), encoding="utf-8") as file:
             for line in file:
