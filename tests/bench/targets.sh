@@ -32,7 +32,7 @@ http {
 CONF
 nginx -c "$dir/nginx.conf" & nginx=$!
 {
-  echo "global: {interval: $interval, timeout: 2s}"
+  echo "global: {interval: $interval, timeout: 1s}"
   echo "web: {listen_address: '127.0.0.1:$agent_port'}"
   echo "modules: {http: {prober: http, http: {preferred_ip_protocol: ip4}}}"
   echo "probes:"
