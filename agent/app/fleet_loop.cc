@@ -27,6 +27,7 @@ FleetLoop::FleetLoop(Edge& edge, NotifyLoop& notify, std::string agent)
       sharing_(agent_, "", edge.clock.now()),
       wakeup_(edge),
       role_wakeup_(edge) {
+  notify_.set_role([this] { return role() != fleet::Role::kStandby; });
   notify_.set_on_journal([this](std::string_view journal) { take_journal(journal); });
 }
 
@@ -47,7 +48,7 @@ fleet::Role FleetLoop::role() const {
 }
 
 void FleetLoop::apply_role() {
-  notify_.set_telling(role() != fleet::Role::kStandby);
+  notify_.look_at_role();
   role_wakeup_.notify();
 }
 

@@ -155,10 +155,12 @@ void NotifyLoop::configure(const config::Config& config) {
 }
 
 void NotifyLoop::take_alerts(std::vector<Alert> alerts) {
+  look_at_role();
   if (pipeline_ != nullptr) accept(pipeline_->step(edge_.clock.unix_now(), alerts));
 }
 
 Result<std::string> NotifyLoop::set_silence(alerts::Silence silence) {
+  look_at_role();
   alerts::Effects effects;
   Result<std::string> id = pipeline_->set_silence(edge_.clock.unix_now(), std::move(silence), effects);
   accept(std::move(effects));
@@ -166,13 +168,15 @@ Result<std::string> NotifyLoop::set_silence(alerts::Silence silence) {
 }
 
 Result<std::string> NotifyLoop::expire_silence(std::string_view id) {
+  look_at_role();
   alerts::Effects effects;
   Result<std::string> ended = pipeline_->expire_silence(edge_.clock.unix_now(), id, effects);
   accept(std::move(effects));
   return ended;
 }
 
-void NotifyLoop::set_telling(bool telling) {
+void NotifyLoop::look_at_role() {
+  const bool telling = may_tell_();
   if (std::exchange(telling_, telling) == telling || pipeline_ == nullptr) return;
   accept(pipeline_->set_telling(edge_.clock.unix_now(), telling));
 }
@@ -235,6 +239,7 @@ asio::awaitable<void> NotifyLoop::run() {
       co_await sync();
       continue;
     }
+    look_at_role();
     const Timestamp now = edge_.clock.unix_now();
     const std::optional<Timestamp> wake = pipeline_->next_wake();
     if (wake && *wake <= now) {
@@ -360,6 +365,7 @@ asio::awaitable<void> NotifyLoop::deliver(alerts::Delivery delivery) {
       notifier_;  // a reload may replace it meanwhile
   const alerts::DeliveryOutcome outcome = co_await send_delivery(edge_, *notifier, delivery, connections_);
   --in_flight_;
+  look_at_role();
   accept(pipeline_->on_delivery(edge_.clock.unix_now(), delivery.id, outcome));
 }
 

@@ -66,7 +66,10 @@ class NotifyLoop {
   bool idle() const { return in_flight_ == 0 && queue_.empty() && synced_ >= accepted_; }
 
   // Other agents (fleet_loop.h): whether this one may tell, what others told, and what is to be told to them.
-  void set_telling(bool telling);
+  // The role is looked at before everything that may send: an agent that was stopped for a while (SIGSTOP, a
+  // suspended machine) has lost its lease before any timer of its own says so.
+  void set_role(std::function<bool()> may_tell) { may_tell_ = std::move(may_tell); }
+  void look_at_role();
   void learn(std::string_view records);
   void set_on_journal(std::function<void(std::string_view)> act) { on_journal_ = std::move(act); }
 
@@ -95,7 +98,8 @@ class NotifyLoop {
   std::unique_ptr<alerts::Pipeline> pipeline_;
   std::shared_ptr<const alerts::notify::Notifier> notifier_;
   std::shared_ptr<net::HttpPool> connections_;  // of this configuration
-  bool telling_ = true;
+  std::function<bool()> may_tell_ = [] { return true; };
+  bool telling_ = true;  // as the pipeline knows it
   std::function<void(std::string_view)> on_journal_ = [](std::string_view) {};
   std::deque<Outgoing> queue_;
   std::string pending_;  // journal that is not in the file yet

@@ -223,6 +223,7 @@ void People::take_writes(size_t index, const std::shared_ptr<MemoryRedis::Sessio
 
 void People::take_news(size_t index, fleet::News news) {
   Agent& agent = agents_[index];
+  apply_role(index);
   if (!news.alerts.empty()) carry_out(index, agent.pipeline->step(wall(index), news.alerts));
   if (news.journal.empty()) return;
   agent.learning = true;
@@ -292,6 +293,7 @@ void People::receive(size_t index, const alerts::Delivery& delivery) {
   world_.schedule_event(world_.now() + world_.random().between(1ms, 1s),
                         [this, index, life, outcome, id = delivery.id] {
                           world_.on_agent(index, life, [this, index, outcome, id] {
+                            apply_role(index);
                             carry_out(index, agents_[index].pipeline->on_delivery(wall(index), id, outcome));
                           });
                         });
@@ -317,6 +319,7 @@ void People::silence(size_t index, const std::string& pool, const std::string& t
   silence.created_by = "ann";
   silence.comment = "chaos";
   alerts::Effects effects;
+  apply_role(index);
   const auto id = agent.pipeline->set_silence(now, silence, effects);
   if (id.has_error()) throw Violation("a silence is refused: " + id.error().message);
   carry_out(index, std::move(effects));
