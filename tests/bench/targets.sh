@@ -45,7 +45,7 @@ nginx -c "$dir/nginx.conf" & nginx=$!
 "$sluice" run --config.file="$dir/sluice.yml" --log.level=error & agent=$!
 
 value() { curl -fsS "http://127.0.0.1:$agent_port/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
-until curl -fsS "http://127.0.0.1:$agent_port/-/ready" >/dev/null 2>&1; do sleep 0.1; done
+until curl -fsS "http://127.0.0.1:$agent_port/-/ready" >/dev/null 2>&1; do kill -0 "$agent"; sleep 0.1; done
 sleep "${interval%s}" # everybody has run once: the start is not what is measured
 cpu_before=$(value process_cpu_seconds_total)
 samples_before=$(value sluice_store_samples_appended_total) store_before=$(value sluice_store_bytes) rss_before=$(value process_resident_memory_bytes)

@@ -4,7 +4,6 @@
 //   sluice_sim --alerts ...                 the agents tell people, too (people.h)
 //   sluice_sim --seed 42 --verbose          that one again, exactly, with every event
 //   sluice_sim --steady 100 --members 10   what a fleet costs when nothing is wrong, a second (docs/scale.md)
-//   sluice_sim --mutant NAME                (built with mutants) with that mistake planted
 
 #include <fmt/format.h>
 

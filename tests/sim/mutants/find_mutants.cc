@@ -2,6 +2,7 @@
 // seeds hold.
 //
 //   sluice_sim_mutants [NAME] [--seeds N] [--hours H]
+//   sluice_sim_mutants NAME --seed N [--hours H]        that seed alone, with every event
 
 #include <fmt/format.h>
 
@@ -35,12 +36,14 @@ std::string fails_a_scenario() {
 int main(int argc, char** argv) {
   using namespace sluice;
   std::string only;
-  uint64_t seeds = 60;
+  uint64_t seeds = 60, only_seed = 0;
   double hours = 1;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--seeds" && i + 1 < argc) {
       seeds = std::strtoull(argv[++i], nullptr, 10);
+    } else if (word == "--seed" && i + 1 < argc) {
+      only_seed = std::strtoull(argv[++i], nullptr, 10);
     } else if (word == "--hours" && i + 1 < argc) {
       hours = std::strtod(argv[++i], nullptr);
     } else {
@@ -53,6 +56,13 @@ int main(int argc, char** argv) {
   for (const char* name : sim::kMutants) {
     sim::active_mutant = number++;
     if (sim::active_mutant == 0 || (!only.empty() && only != name)) continue;
+    if (only_seed != 0) {
+      const sim::Outcome outcome =
+          sim::try_seed(only_seed, from_seconds(hours * 3600), /*alerts=*/true, /*verbose=*/true);
+      for (const std::string& line : outcome.trace) fmt::print("{}\n", line);
+      fmt::print("{}\n", outcome.violation.empty() ? "all invariants held" : outcome.violation);
+      continue;
+    }
     std::string found;
     uint64_t seed = 1;
     const std::string scenario = fails_a_scenario();
