@@ -45,13 +45,15 @@ if [[ $build == yes ]]; then
 fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sluice-demo.XXXXXX")
-agent='' viewer=''
 leave() {
   trap '' INT TERM HUP
-  if [[ $viewer ]]; then kill "$viewer" 2>/dev/null || true; fi
-  if [[ $agent ]]; then
-    kill -TERM "$agent" 2>/dev/null || true
-    wait "$agent" 2>/dev/null || true
+  # All that runs in the background, by bash's own list: a signal may come before a variable has its $!.
+  local running
+  running=$(jobs -p)
+  # shellcheck disable=SC2086
+  if [[ $running ]]; then
+    kill -TERM $running 2>/dev/null || true
+    wait $running 2>/dev/null || true
   fi
   "$world" down "$dir"
   rm -rf "$dir"
@@ -163,7 +165,5 @@ What Slack and PagerDuty get:
 EOF
 # In the background, because bash answers a signal only between two commands in the foreground.
 tail -n +1 -f "$dir/receiver.log" &
-viewer=$!
 wait "$agent" || true
-agent=''
 give_up "the agent stopped"
