@@ -93,7 +93,7 @@ void Pipeline::State::ingest(Alert alert, Effects& effects) {
   const auto found = alerts.find(fingerprint);
   if (found == alerts.end()) {
     // Nobody was told of it, so its end is no news.
-    if (resolved && !told_elsewhere.contains(fingerprint)) return;
+    if (resolved) return;
     if (alerts.size() >= options.alerts_max) {
       ++counters.alerts_refused_total;
       return;
@@ -291,11 +291,11 @@ void Pipeline::State::drop_alert(Fingerprint fingerprint, Effects& effects) {
 void Pipeline::State::drop_conversation(Conversation& conversation, Effects& effects) {
   Group& group = *conversation.group;
   if (!conversation.log.blank() || conversation.log.told_at != Timestamp{}) {
-    RecordWriter('c')
-        .text(group.receiver)
-        .text(group.key)
-        .text(conversation.to->name())
-        .append_to(effects.journal);
+    RecordWriter record('c');
+    conversation.name().write(record);
+    record.append_to(effects.journal);
+    // What one that stands by told and could not share yet is not gone for those that go on.
+    if (sharing && telling) effects.shared.push_back({false, record.record().substr(2), ""});
   }
   if (conversation.phase == Conversation::Phase::kWaiting)
     outbox.remove(conversation.endpoint, conversation.id);
@@ -387,6 +387,7 @@ Effects Pipeline::step(Timestamp now, std::span<const Alert> alerts) {
   }
   for (const std::string& id : state_->silences.collect(now)) {
     RecordWriter('s').text(id).append_to(effects.journal);
+    if (state_->sharing) effects.shared.push_back({true, id, ""});
   }
   state_->dispatch(effects);
   return effects;
@@ -457,7 +458,7 @@ Result<std::string> Pipeline::set_silence(Timestamp now, Silence silence, Effect
   state_->advance(now);
   auto change = state_->silences.set(now, std::move(silence), state_->random);
   if (!change) return change.error();
-  for (const Silence& changed : change->changed) State::save(changed, effects.journal);
+  for (const Silence& changed : change->changed) state_->save(changed, effects);
   state_->advance(now);
   return change->id;
 }
@@ -466,7 +467,7 @@ Result<std::string> Pipeline::expire_silence(Timestamp now, std::string_view id,
   state_->advance(now);
   auto change = state_->silences.expire(now, id);
   if (!change) return change.error();
-  for (const Silence& changed : change->changed) State::save(changed, effects.journal);
+  for (const Silence& changed : change->changed) state_->save(changed, effects);
   state_->advance(now);
   return change->id;
 }
@@ -480,10 +481,17 @@ bool Pipeline::telling() const {
   return state_->telling;
 }
 
-Effects Pipeline::learn(Timestamp now, std::string_view records) {
+Effects Pipeline::set_sharing(Timestamp now, bool sharing) {
   Effects effects;
   state_->advance(now);
-  state_->learn(records, effects);
+  state_->set_sharing(sharing, effects);
+  return effects;
+}
+
+Effects Pipeline::learn(Timestamp now, const SharedNews& news) {
+  Effects effects;
+  state_->advance(now);
+  state_->learn(news, effects);
   return effects;
 }
 
@@ -509,6 +517,7 @@ Result<size_t> Pipeline::restore(Timestamp now, std::string_view text) {
   // Into a fresh state, so that damage found half-way leaves this one untouched.
   auto fresh = std::make_unique<State>(state_->config, state_->options);
   fresh->telling = state_->telling;
+  fresh->sharing = state_->sharing;
   fresh->advance(now);
   auto records = fresh->restore(text);
   if (!records) return records.error();

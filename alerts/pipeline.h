@@ -45,6 +45,7 @@
 #include <vector>
 
 #include "alerts/notification.h"
+#include "alerts/shared.h"
 #include "alerts/silence.h"
 #include "core/alert.h"
 #include "core/log.h"
@@ -69,6 +70,7 @@ struct PipelineEvent {
 struct Effects {
   std::string journal;               // to be appended to the state file; often empty
   bool journal_before_send = false;  // it must be durable before `send` is carried out; else within a second
+  std::vector<SharedRecord> shared;  // what other agents must know now; empty unless set_sharing()
   std::vector<Delivery> send;        // each is answered by exactly one on_delivery()
   std::vector<PipelineEvent> events;
 };
@@ -147,10 +149,14 @@ class Pipeline {
   // While it may not tell, nothing leaves, but everything else goes on: what is due waits in the outbox.
   Effects set_telling(Timestamp now, bool telling);
   bool telling() const;
-  // What others told, and their silences: lines of their journals (shared.h). For one that does not tell
-  // their word counts, with what it told itself since it last learned; of two versions of a silence the later
-  // one does. Records that make no sense are left out.
-  Effects learn(Timestamp now, std::string_view records);
+  // From here on Effects::shared says what the others must know, beginning with what only this one knows:
+  // what it told and could not share, also before it was restarted, and silences. Said again while it shares
+  // already: they remember nothing of it.
+  Effects set_sharing(Timestamp now, bool sharing);
+  // What the others know and told. Their word counts where this one told nothing that they do not know; where
+  // it did, both are put together so that nobody goes without an end, at the price of one that is told twice.
+  // Of two versions of a silence the later one counts. Records that make no sense are left out. Never sends.
+  Effects learn(Timestamp now, const SharedNews& news);
 
   // --- next wake-up ---
   // When step() has something to do; empty while nothing is due by itself.

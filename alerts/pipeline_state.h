@@ -6,7 +6,6 @@
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "alerts/inhibit.h"
@@ -27,6 +26,33 @@ struct AlertEntry {
   // Whether a silence matches, as of that epoch of the silences.
   uint64_t silence_epoch = 0;
   bool silenced = false;
+};
+
+// What a conversation is known by, also to other agents and after a restart.
+struct ConversationName {
+  std::string receiver, group_key, integration;
+
+  auto operator<=>(const ConversationName&) const = default;
+  void write(RecordWriter& out) const;
+  static ConversationName read(RecordReader& in);
+};
+
+struct SavedConversation {
+  std::string route_key;
+  Labels labels;
+  LogEntry log;
+  bool unshared = false;
+};
+
+// What records come to.
+struct Saved {
+  std::map<Fingerprint, Alert> alerts;
+  std::map<ConversationName, SavedConversation> conversations;
+  std::set<ConversationName> gone;  // of them
+  std::map<std::string, Silence> silences;
+
+  // False when the record makes no sense.
+  bool apply(std::string_view record);
 };
 
 // An alert in a group.
@@ -56,8 +82,12 @@ struct Conversation {
   bool reconsider = false;               // a flush came while in flight
   Visible message;                       // in flight
   FingerprintSet withdrawn;              // while in flight: withdraw_resolved()
-  bool told_here = false;                // by this agent, since it last learned what others told
+  bool unshared = false;                 // it told something that the others may not know
+  std::unique_ptr<LogEntry> heard;       // in flight: what others told meanwhile
   Timestamp sent_at{};
+
+  ConversationName name() const;
+  void write(RecordWriter& out) const;
 };
 
 struct Group {
@@ -116,10 +146,10 @@ struct Pipeline::State {
   std::unordered_map<DeliveryId, InFlight> in_flight;
   uint64_t next_group_id = 1, next_conversation_id = 1, next_delivery_id = 1;
   Timestamp now{};  // of the last event
-  // Other agents: whether this one tells, and what those told that has no conversation here yet.
-  bool telling = true;
+  // Other agents: whether this one tells, whether they hear of it, and what they told that has no
+  // conversation here yet.
+  bool telling = true, sharing = false;
   std::unordered_map<std::string, LogEntry> remembered;  // by slot() and integration
-  std::unordered_set<Fingerprint> told_elsewhere;
   PipelineStats counters;
 
   // --- time (pipeline.cc) ---
@@ -164,16 +194,34 @@ struct Pipeline::State {
   // --- state on disk (pipeline_journal.cc) ---
   void journal_alert(const Alert& alert, std::string& out) const;
   void journal_conversation(const Conversation& conversation, std::string& out) const;
-  // As above, into effects; `first` = it must be durable before anything is sent.
-  void save(const Conversation& conversation, Effects& effects, bool first);
-  static void save(const Silence& silence, std::string& out);
+  // What this agent told or is about to tell; `first` = it must be durable before anything is sent.
+  void save(Conversation& conversation, Effects& effects, bool first);
+  // Whatever else changed.
+  void keep(const Conversation& conversation, Effects& effects);
+  static std::string to_text(const Silence& silence);
+  void save(const Silence& silence, Effects& effects);
   std::string snapshot() const;
   Result<size_t> restore(std::string_view text);
-  void learn(std::string_view text, Effects& effects);
+  // Takes an alert from a record, if it is not known. False above the limit.
+  bool revive(Alert alert);
+  void forget_homeless();
+  Conversation* find_conversation(const ConversationName& name);
+  // As above, or a new one: in a group that only waits for ends where no route leads to it. Null when there
+  // is no such receiver.
+  Conversation* conversation_for(const ConversationName& name, const SavedConversation& saved);
+  void restore_conversation(const ConversationName& name, SavedConversation saved);
+  // Every alert that was told is a member of the group; what is unknown is forgotten.
+  void attach_told(Conversation& conversation);
+
+  // --- other agents (pipeline_shared.cc) ---
+  void share(const Conversation& conversation, Effects& effects) const;
+  void set_sharing(bool on, Effects& effects);
+  void share_again(Effects& effects);
+  void learn(const SharedNews& news, Effects& effects);
+  void learn_conversation(const ConversationName& name, SavedConversation theirs, Effects& effects);
   void take_log(Conversation& conversation, LogEntry theirs, Effects& effects);
-  void restore_conversation(const std::string& receiver, const std::string& key,
-                            const std::string& integration, const std::string& route_key,
-                            const Labels& labels, LogEntry log);
+  // What came while a message was under way.
+  void take_heard(Conversation& conversation, Effects& effects);
 
   // --- reload (pipeline_reload.cc) ---
   void reload(std::shared_ptr<const Config> next, Effects& effects);

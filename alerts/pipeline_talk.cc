@@ -205,23 +205,25 @@ void Pipeline::State::on_delivered(Conversation& conversation, Effects& effects)
   conversation.phase = Conversation::Phase::kIdle;
   conversation.attempts = 0;
   conversation.alone = false;
-  conversation.told_here = true;
+  conversation.unshared = true;
   if (record_delivered(conversation.log, conversation.message, rules(conversation), conversation.sent_at)) {
     save(conversation, effects, false);
   }
+  take_heard(conversation, effects);
   if (std::exchange(conversation.reconsider, false)) consider(conversation, look(group), effects);
   settle(group, effects);
 }
 
 void Pipeline::State::on_retry(Conversation& conversation, const DeliveryOutcome& outcome, Effects& effects) {
   conversation.reconsider = false;  // the message is composed anew anyway
-  conversation.told_here = conversation.told_here || outcome.maybe_delivered;
+  conversation.unshared = conversation.unshared || outcome.maybe_delivered;
   const bool changed = outcome.maybe_delivered
                            ? record_uncertain(conversation.log, conversation.message, rules(conversation))
                            : put_back(conversation.log, conversation.withdrawn);
   if (changed) save(conversation, effects, false);
   const Duration wait = retry_delay(Backoff{}, conversation.attempts, outcome.retry_after, random);
   queue(conversation, now + std::chrono::ceil<std::chrono::milliseconds>(wait));
+  take_heard(conversation, effects);
 }
 
 void Pipeline::State::on_refused(Conversation& conversation, const DeliveryOutcome& outcome,
@@ -232,6 +234,7 @@ void Pipeline::State::on_refused(Conversation& conversation, const DeliveryOutco
   conversation.alone = false;
   record_refused(conversation.log, conversation.message, now);
   save(conversation, effects, false);
+  take_heard(conversation, effects);
   report_refusal(conversation, outcome, effects);
   if (std::exchange(conversation.reconsider, false)) consider(conversation, look(group), effects);
   settle(group, effects);

@@ -30,6 +30,8 @@ class RecordWriter {
   RecordWriter& labels(const Labels& value);
   RecordWriter& fingerprints(const std::vector<uint64_t>& value);
   RecordWriter& alert(const Alert& value);
+  // The record so far.
+  const std::string& record() const { return text_; }
   // Checksum, record, newline.
   void append_to(std::string& out) const;
 
@@ -53,6 +55,7 @@ class RecordReader {
   std::vector<uint64_t> fingerprints();
   Alert alert();
   size_t count(size_t max);  // an integer in 0..max
+  bool more() const { return more_; }
   // Everything so far was well-formed.
   bool ok() const { return ok_; }
 

@@ -1,6 +1,10 @@
 #pragma once
-// The part of the pipeline's journal that other agents must know: what was told to whom, and silences. Each
-// record stands under a key of its own, so that a later one replaces it.
+// What agents that tell the same people must know of each other: what was told to whom, and silences. The
+// pipeline says it in Effects::shared and learns it from others; where it is kept in between (agent/fleet) is
+// no concern of it.
+//
+// A conversation is shared together with the alerts that it is open about: whoever takes over can tell their
+// end, also when it never saw them fire.
 
 #include <string>
 #include <string_view>
@@ -8,14 +12,26 @@
 
 namespace sluice::alerts {
 
+// A later record of one key replaces the earlier one.
 struct SharedRecord {
   bool is_silence = false;  // else: a conversation
   std::string key;          // of the conversation or silence
-  std::string line;         // as journaled; empty: it is gone
+  std::string text;         // records (record.h); empty: it is gone
 };
-// The shared records of a journal, in its order. Lines that are no records are left out.
-std::vector<SharedRecord> shared_records(std::string_view journal);
-// The line that says that the conversation of that key is gone.
+
+// The text that says that the conversation of that key is gone.
 std::string gone_conversation(std::string_view key);
+
+// What the others' memory has to say.
+struct SharedNews {
+  // Conversations that the others know as this agent last shared them.
+  std::vector<std::string> known;
+  // Some of what this agent shared was lost, and nobody knows which part.
+  bool lost = false;
+  // What others wrote: texts of shared records, one after the other.
+  std::string records;
+
+  bool empty() const { return known.empty() && !lost && records.empty(); }
+};
 
 }  // namespace sluice::alerts

@@ -28,7 +28,8 @@ FleetLoop::FleetLoop(Edge& edge, NotifyLoop& notify, std::string agent)
       wakeup_(edge),
       role_wakeup_(edge) {
   notify_.set_role([this] { return role() != fleet::Role::kStandby; });
-  notify_.set_on_journal([this](std::string_view journal) { take_journal(journal); });
+  notify_.set_on_shared(
+      [this](std::vector<alerts::SharedRecord> records) { take_records(std::move(records)); });
 }
 
 void FleetLoop::configure(const config::Config& config) {
@@ -39,6 +40,7 @@ void FleetLoop::configure(const config::Config& config) {
   sharing_ = fleet::Sharing(agent_, redis_ ? redis_->prefix : "", edge_.clock.now());
   if (redis_)
     link_ = std::make_unique<net::RedisLink>(edge_.net, redis_options(*redis_), stable_hash(agent_, 1));
+  notify_.set_sharing(link_ != nullptr);
   apply_role();
   wakeup_.notify();
 }
@@ -81,16 +83,14 @@ void FleetLoop::take_alerts(std::vector<Alert> alerts) {
   if (sharing_.has_news(now)) wakeup_.notify();
 }
 
-void FleetLoop::take_journal(std::string_view journal) {
-  if (link_ == nullptr || journal.empty()) return;
-  if (sharing_.take_journal(edge_.clock.now(), journal, learning_)) wakeup_.notify();
+void FleetLoop::take_records(std::vector<alerts::SharedRecord> records) {
+  sharing_.take_records(std::move(records));
+  wakeup_.notify();
 }
 
 void FleetLoop::take_news(fleet::News news) {
+  notify_.learn(news.told);
   if (!news.alerts.empty()) notify_.take_alerts(std::move(news.alerts));
-  learning_ = true;
-  notify_.learn(news.journal);
-  learning_ = false;
   if (news.members_changed) on_members_();
 }
 
@@ -152,9 +152,9 @@ asio::awaitable<std::string> FleetLoop::put(fleet::Question question, Instant un
   const auto commit = co_await link_->transact(std::move(transaction), until);
   if (commit.has_error()) co_return commit.error().message;
   using enum net::RedisCommit::Outcome;
-  sharing_.settled(moment(), commit->outcome == kCommitted  ? fleet::Outcome::kCommitted
-                             : commit->outcome == kConflict ? fleet::Outcome::kConflict
-                                                            : fleet::Outcome::kNothing);
+  take_news(sharing_.settled(moment(), commit->outcome == kCommitted  ? fleet::Outcome::kCommitted
+                                       : commit->outcome == kConflict ? fleet::Outcome::kConflict
+                                                                      : fleet::Outcome::kNothing));
   co_return "";
 }
 

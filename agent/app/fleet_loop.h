@@ -42,7 +42,7 @@ class FleetLoop {
   boost::asio::awaitable<std::string> put(fleet::Question question, Instant until);
   void apply_role();
   void take_news(fleet::News news);
-  void take_journal(std::string_view journal);
+  void take_records(std::vector<alerts::SharedRecord> records);
   void fill_times(Alert& alert) const;
   fleet::Moment moment() const { return {edge_.clock.now(), edge_.clock.unix_now()}; }
 
@@ -54,7 +54,6 @@ class FleetLoop {
   std::unique_ptr<net::RedisLink> link_;
   fleet::Sharing sharing_;
   std::function<void()> on_members_ = [] {};
-  bool learning_ = false;
   bool failing_ = false;
   Wakeup wakeup_, role_wakeup_;
   bool stopping_ = false;

@@ -140,6 +140,11 @@ void NotifyLoop::configure(const config::Config& config) {
       static_cast<uint64_t>(now.time_since_epoch().count()) ^ stable_hash(config.agent.name);
   pipeline_ = std::make_unique<alerts::Pipeline>(config_, pipeline_options);
   (void)pipeline_->set_telling(now, telling_);
+  restore_pipeline(now);
+  if (sharing_) accept(pipeline_->set_sharing(now, true));
+}
+
+void NotifyLoop::restore_pipeline(Timestamp now) {
   if (restored_.empty()) return;
   const Result<size_t> restored = pipeline_->restore(now, restored_);
   restored_.clear();
@@ -181,12 +186,17 @@ void NotifyLoop::look_at_role() {
   accept(pipeline_->set_telling(edge_.clock.unix_now(), telling));
 }
 
-void NotifyLoop::learn(std::string_view records) {
-  if (!records.empty()) accept(pipeline_->learn(edge_.clock.unix_now(), records));
+void NotifyLoop::set_sharing(bool sharing) {
+  sharing_ = sharing;
+  if (pipeline_ != nullptr) accept(pipeline_->set_sharing(edge_.clock.unix_now(), sharing));
+}
+
+void NotifyLoop::learn(const alerts::SharedNews& news) {
+  if (!news.empty()) accept(pipeline_->learn(edge_.clock.unix_now(), news));
 }
 
 void NotifyLoop::accept(alerts::Effects effects) {
-  on_journal_(effects.journal);
+  if (!effects.shared.empty()) on_shared_(std::move(effects.shared));
   log_events(effects.events);
   if (!effects.journal.empty() && !folder_.empty()) {
     if (accepted_++ == synced_) unsynced_since_ = edge_.clock.now();

@@ -70,8 +70,11 @@ class NotifyLoop {
   // suspended machine) has lost its lease before any timer of its own says so.
   void set_role(std::function<bool()> may_tell) { may_tell_ = std::move(may_tell); }
   void look_at_role();
-  void learn(std::string_view records);
-  void set_on_journal(std::function<void(std::string_view)> act) { on_journal_ = std::move(act); }
+  void set_sharing(bool sharing);
+  void learn(const alerts::SharedNews& news);
+  void set_on_shared(std::function<void(std::vector<alerts::SharedRecord>)> act) {
+    on_shared_ = std::move(act);
+  }
 
   const alerts::Pipeline& pipeline() const { return *pipeline_; }
   const NotifyLoopStats& stats() const { return stats_; }
@@ -82,6 +85,7 @@ class NotifyLoop {
     uint64_t after = 0;
     std::vector<alerts::Delivery> send;
   };
+  void restore_pipeline(Timestamp now);
   void accept(alerts::Effects effects);
   void append();
   boost::asio::awaitable<void> append_pending();
@@ -100,7 +104,8 @@ class NotifyLoop {
   std::shared_ptr<net::HttpPool> connections_;  // of this configuration
   std::function<bool()> may_tell_ = [] { return true; };
   bool telling_ = true;  // as the pipeline knows it
-  std::function<void(std::string_view)> on_journal_ = [](std::string_view) {};
+  bool sharing_ = false;
+  std::function<void(std::vector<alerts::SharedRecord>)> on_shared_;
   std::deque<Outgoing> queue_;
   std::string pending_;  // journal that is not in the file yet
   bool appending_ = false, append_failed_ = false, snapshotting_ = false;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "alerts/shared.h"
+#include "core/random.h"
 
 namespace sluice::fleet {
 namespace {
@@ -72,21 +72,12 @@ std::vector<Alert> Sharing::take_alerts(Timestamp wall, const std::vector<Alert>
   return board_.hear(wall, self_, alerts);
 }
 
-bool Sharing::take_journal(Instant now, std::string_view journal, bool learned) {
-  bool more = false;
-  for (alerts::SharedRecord& record : alerts::shared_records(journal)) {
+void Sharing::take_records(std::vector<alerts::SharedRecord> records) {
+  for (alerts::SharedRecord& record : records) {
     Lines& pending = record.is_silence ? silences_pending_ : told_pending_;
-    if (learned && record.is_silence) {
-      pending.erase(record.key);  // it is later than ours
-      continue;
-    }
-    // What was learned is shared already, unless this agent had something to add.
-    const bool news = pending.contains(record.key) || (!learned && (record.is_silence || tells(now)));
-    if (!news || pending.size() >= kPendingMax) continue;
-    pending[record.key] = std::move(record.line);
-    more = true;
+    if (pending.size() < kPendingMax || pending.contains(record.key))
+      pending[record.key] = std::move(record.text);
   }
-  return more;
 }
 
 // The round
@@ -197,7 +188,6 @@ News Sharing::answered(Moment at, const Replies& replies) {
     case Step::kLease:
       // Taken, or somebody was faster.
       step_ = replies.at(0).text == "OK" ? Step::kCatchUp : Step::kEnd;
-      if (step_ == Step::kCatchUp) told_.clear();
       return {};
     case Step::kCatchUp: {
       News news = take_shared(at, replies);
@@ -215,14 +205,14 @@ News Sharing::answered(Moment at, const Replies& replies) {
   return {};
 }
 
-void Sharing::settled(Moment at, Outcome outcome) {
+News Sharing::settled(Moment at, Outcome outcome) {
+  News news;
   const bool committed = outcome == Outcome::kCommitted;
   if (step_ == Step::kPublish) {
     if (committed) {
-      published(at);
+      published(at, news);
     } else {
-      not_published();
-      version_.reset();  // somebody was faster: that is read first
+      not_published();  // somebody was faster: the next look shows it
     }
     step_ = Step::kLease;
   } else if (step_ == Step::kFree) {
@@ -235,10 +225,10 @@ void Sharing::settled(Moment at, Outcome outcome) {
     } else if (role_.role(at.now) == Role::kHolder) {
       role_.granted(lease_asked_);
     } else {
-      told_.clear();
       step_ = Step::kCatchUp;
     }
   }
+  return news;
 }
 
 void Sharing::unanswered() {
@@ -294,39 +284,46 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
   News news;
   const std::string& version = replies.at(0).text;
   // It had arrived, and only the answer was lost.
-  if (!draft_.version.empty() && version == draft_.version && version_ != version) published(at);
-  const int64_t before = number_of(version_.value_or("")), now = number_of(version);
-  const bool lost = version_ && *version_ != version && now <= before;
+  if (!draft_.version.empty() && version == draft_.version && version_ != version) published(at, news);
+  const bool lost = version_ && *version_ != version && number_of(version) <= number_of(*version_);
   Lines alerts = lines(1), told = lines(2), silences = lines(3);
-  const bool knows_better = lost && (tells(at.now) || told_until_now_);
-  if (lost) {
-    // What has been told since stays.
-    if (knows_better) told_pending_.insert(told_.begin(), told_.end());
-    silences_pending_.insert(silences_.begin(), silences_.end());
-  }
+  if (lost) silences_pending_.insert(silences_.begin(), silences_.end());
+  news.told.lost = lost && (tells(at.now) || told_until_now_);
   const auto own = alerts.find(self_);
   if (!alerts_written_.empty() && (own == alerts.end() || own->second != alerts_written_))
     board_.publish_again();
   version_ = version;
   take_others(at, std::move(alerts), news);
-  for (const auto& [name, line] : told) {
-    if (knows_better) break;
+  const auto learn = [&](const std::string& name, const std::string& text, Lines& pending) {
+    news.told.records += text;
+    pending.erase(name);
+  };
+  for (auto it = told_.begin(); it != told_.end();) {
+    const bool gone = !told.contains(it->first);
+    if (gone && !lost && !tells(at.now))
+      learn(it->first, alerts::gone_conversation(it->first), told_pending_);
+    it = gone ? told_.erase(it) : std::next(it);
+  }
+  for (auto& [name, text] : told) {
     const auto known = told_.find(name);
-    // What was told while alone comes together with what the others told, before it is written.
-    const bool to_be_merged = told_pending_.contains(name) && !tells(at.now);
-    if (known != told_.end() && known->second == line && !to_be_merged) continue;
-    news.journal += line;
+    const auto before = told_before_.find(name);
+    const bool old = lost && before != told_before_.end() && before->second == stable_hash(text);
+    if ((known == told_.end() || known->second != text) && !old) learn(name, text, told_pending_);
+    know_told(name, std::move(text));
   }
-  for (const auto& [name, line] : told_) {
-    if (!tells(at.now) && !lost && !told.contains(name)) news.journal += alerts::gone_conversation(name);
-  }
-  for (const auto& [name, line] : silences) {
+  for (const auto& [name, text] : silences) {
     const auto known = silences_.find(name);
-    if (known == silences_.end() || known->second != line) news.journal += line;
+    if (known == silences_.end() || known->second != text) learn(name, text, silences_pending_);
   }
-  told_ = std::move(told);
   silences_ = std::move(silences);
   return news;
+}
+
+void Sharing::know_told(const std::string& conversation, std::string text) {
+  const auto [known, fresh] = told_.try_emplace(conversation);
+  if (known->second == text) return;
+  if (!fresh) told_before_[conversation] = stable_hash(known->second);
+  known->second = std::move(text);
 }
 
 void Sharing::take_others(Moment at, Lines texts, News& news) {
@@ -351,25 +348,36 @@ void Sharing::not_published() {
   if (draft_.alerts) board_.publish_again();
 }
 
-void Sharing::published(Moment at) {
+void Sharing::published(Moment at, News& news) {
   version_ = draft_.version;
   if (draft_.alerts) {
     board_.published(at.wall, draft_.said);
     alerts_written_ = draft_.alerts_text;
   }
-  const auto settle = [](Lines& pending, const Lines& sent, Lines& known) {
-    for (const auto& [name, line] : sent) {
-      if (line.empty()) {
-        known.erase(name);
-      } else {
-        known[name] = line;
-      }
-      const auto still = pending.find(name);
-      if (still != pending.end() && still->second == line) pending.erase(still);
-    }
+  // Whether nothing newer waits by now.
+  const auto settle = [](Lines& pending, const std::string& name, const std::string& text) {
+    const auto still = pending.find(name);
+    if (still == pending.end() || still->second != text) return false;
+    pending.erase(still);
+    return true;
   };
-  settle(told_pending_, draft_.told, told_);
-  settle(silences_pending_, draft_.silences, silences_);
+  for (const auto& [name, text] : draft_.told) {
+    if (settle(told_pending_, name, text)) news.told.known.push_back(name);
+    if (text.empty()) {
+      told_.erase(name);
+      told_before_.erase(name);
+    } else {
+      know_told(name, text);
+    }
+  }
+  for (const auto& [name, text] : draft_.silences) {
+    (void)settle(silences_pending_, name, text);
+    if (text.empty()) {
+      silences_.erase(name);
+    } else {
+      silences_[name] = text;
+    }
+  }
 }
 
 }  // namespace sluice::fleet

@@ -7,7 +7,7 @@
 //   agents    sorted set: agent -> when it was last here, in Redis time
 //   lease     string: the agent that tells, for kLease (notifier_role.h)
 //   alerts    hash: agent -> its alerts, in Redis time (alert_board.h)
-//   told      hash: conversation -> what was told (alerts/shared.h)
+//   told      hash: conversation -> what was told, and the alerts that are open in it (alerts/shared.h)
 //   silences  hash: id -> silence
 //   version   string: a number that grows with every change of the last three, and who made it when
 //
@@ -23,11 +23,15 @@
 // agent that dies between telling and writing it down leaves a message that is told twice, never one that is
 // not told.
 //
+// What others wrote goes to the pipeline, and what waited here to be written about the same thing is dropped:
+// the pipeline, which knows what both of them mean, says it again where there is something to add. So what an
+// agent told while it was alone, or had lost the lease without knowing, is written on top of what the others
+// told, and reaches the holder as a change that it did not make.
+//
 // A fail-over may lose the newest writes. The version shows it: it is lower than before, or as high and made
 // by somebody else. Then the holder puts back what it knows was told, everybody the silences; an agent whose
-// own alerts are not there as it wrote them writes them again. What an agent told while it was alone or had
-// lost the lease without knowing reaches the holder as a change it did not make, and is learned like any
-// other's.
+// own alerts are not there as it wrote them writes them again. What comes to light again from before is not
+// taken for news.
 //
 // The obvious other way, a counter that INCR moves, was refused: after a fail-over two agents come to the
 // same number by different ways, and neither looks.
@@ -41,6 +45,7 @@
 
 #include "agent/fleet/alert_board.h"
 #include "agent/fleet/notifier_role.h"
+#include "alerts/shared.h"
 #include "core/shared_clock.h"
 
 namespace sluice::fleet {
@@ -71,8 +76,8 @@ enum class Outcome {
 
 // What others said, for the pipeline.
 struct News {
+  alerts::SharedNews told;       // to be learned first
   std::vector<Alert> alerts;     // as the fleet sees them now
-  std::string journal;           // to be learned; what that journals goes to take_journal() as learned
   bool members_changed = false;  // other agents came or went
 };
 
@@ -94,16 +99,14 @@ class Sharing {
   const std::vector<std::string>& members() const { return members_; }
   // From the beginning of a round to that of the next.
   Duration period() const;
-  // Whether the others can know all that this agent told.
-  bool told_is_shared() const { return told_pending_.empty(); }
   // Whether a round has something to publish, as far as is known now.
   bool has_news(Timestamp wall) const;
 
   // --- what this agent says ---
   // Its own alerts, with all three times. Returns what the fleet says about them.
   std::vector<Alert> take_alerts(Timestamp wall, const std::vector<Alert>& alerts);
-  // What its pipeline has journaled; `learned`: because of News::journal. True when there is more to publish.
-  bool take_journal(Instant now, std::string_view journal, bool learned);
+  // What its pipeline says that others must know.
+  void take_records(std::vector<alerts::SharedRecord> records);
 
   // --- a round ---
   // The next question; none: the round is over, and the next call begins another. One of the four below must
@@ -114,7 +117,7 @@ class Sharing {
   // All that a question without `watch` asked for, one reply per command.
   News answered(Moment at, const Replies& replies);
   // The end of a question with `watch`.
-  void settled(Moment at, Outcome outcome);
+  News settled(Moment at, Outcome outcome);
   // No answer, or an error. What was to be written may be there or not.
   void unanswered();
   // This agent stops: the next round says good-bye, and gives the lease back.
@@ -132,8 +135,9 @@ class Sharing {
   News take_shared(Moment at, const Replies& replies);
   void take_others(Moment at, Lines texts, News& news);
   void note_members(Moment at, const std::vector<std::string>& seen, News& news);
-  void published(Moment at);
+  void published(Moment at, News& news);
   void not_published();
+  void know_told(const std::string& conversation, std::string text);
   Duration members_period() const;
   std::chrono::milliseconds offset(Moment at) const;
 
@@ -147,10 +151,12 @@ class Sharing {
   Instant members_due_{};
 
   std::optional<std::string> version_;  // of what was read
-  Lines told_, silences_;               // as read or written: key -> line
-  Lines others_;                        // agent -> its alerts as text
-  std::string alerts_written_;          // this agent's, as text
-  // What is still to be shared: key -> line, empty for what is gone.
+  Lines told_, silences_;               // as read or written: key -> text
+  // What stood there before: key -> hash of the text. A fail-over brings it to light again.
+  std::map<std::string, uint64_t, std::less<>> told_before_;
+  Lines others_;                // agent -> its alerts as text
+  std::string alerts_written_;  // this agent's, as text
+  // What is still to be shared: key -> text, empty for what is gone.
   Lines told_pending_, silences_pending_;
 
   // The round.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "alerts/pipeline.h"
 #include "alerts/shared.h"
 #include "tests/alerts/pipeline_script.h"
@@ -26,10 +28,12 @@ class PipelineSharedTest : public testing::Test {
     explicit Agent(std::shared_ptr<const Config> config) : pipeline(std::move(config), {}) {}
     Pipeline pipeline;
     std::string journal;
+    std::map<std::string, std::string> shared;  // as it last said
     std::vector<Delivery> sent;
 
     void take(Effects effects) {
       journal += effects.journal;
+      for (SharedRecord& record : effects.shared) shared[record.key] = std::move(record.text);
       for (Delivery& delivery : effects.send) sent.push_back(std::move(delivery));
     }
     void fire(Timestamp now, const std::string& name) {
@@ -44,15 +48,16 @@ class PipelineSharedTest : public testing::Test {
     }
   };
 
-  PipelineSharedTest() { standby.take(standby.pipeline.set_telling(kNow, false)); }
+  PipelineSharedTest() {
+    for (Agent* agent : {&teller, &standby}) agent->take(agent->pipeline.set_sharing(kNow, true));
+    standby.take(standby.pipeline.set_telling(kNow, false));
+  }
 
-  // What is written to the shared Redis, and read from there.
-  static std::string shared(const Agent& agent) {
-    std::map<std::string, std::string> now;
-    std::string out;
-    for (const SharedRecord& record : shared_records(agent.journal)) now[record.key] = record.line;
-    for (const auto& [key, line] : now) out += line.empty() ? gone_conversation(key) : line;
-    return out;
+  // All that it shared, as another one reads it.
+  static SharedNews shared(const Agent& agent) {
+    SharedNews news;
+    for (const auto& [key, text] : agent.shared) news.records += text.empty() ? gone_conversation(key) : text;
+    return news;
   }
 
   std::shared_ptr<const Config> config_ = script::ConfigReader().read(
@@ -142,6 +147,7 @@ TEST_F(PipelineSharedTest, the_end_that_one_told_does_not_close_what_the_other_t
   const auto together =
       script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
   Agent first(together), second(together);
+  for (Agent* agent : {&first, &second}) agent->take(agent->pipeline.set_sharing(kNow, true));
   first.fire(kNow, "A");
   first.fire(kNow, "B");
   first.answer(kNow);
@@ -167,6 +173,112 @@ TEST_F(PipelineSharedTest, the_end_that_one_told_does_not_close_what_the_other_t
   EXPECT_TRUE(second.sent[0].notifications[0].alerts[0].resolved);
 }
 
+TEST_F(PipelineSharedTest, a_third_that_was_alone_too_takes_nothing_away) {
+  const auto together =
+      script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
+  std::array<Agent, 3> agents{Agent(together), Agent(together), Agent(together)};
+  for (size_t i = 0; i < 3; ++i) {
+    agents[i].take(agents[i].pipeline.set_sharing(kNow, true));
+    agents[i].fire(kNow, std::string(1, static_cast<char>('A' + i)));
+    agents[i].answer(kNow);
+  }
+  Agent& last = agents[2];
+  last.take(last.pipeline.learn(kNow + 1s, shared(agents[0])));
+  EXPECT_FALSE(last.shared.empty()) << "it has something to add";
+  last.take(last.pipeline.learn(kNow + 2s, shared(agents[1])));  // before it could
+  Agent holder(together);
+  holder.take(holder.pipeline.learn(kNow + 3s, shared(last)));
+  for (const std::string name : {"A", "B", "C"}) holder.resolve(kNow + 10s, name);
+  holder.take(holder.pipeline.step(kNow + 12s));
+  ASSERT_EQ(holder.sent.size(), 1u);
+  EXPECT_EQ(holder.sent[0].notifications[0].alerts.size(), 3u);
+}
+
+TEST_F(PipelineSharedTest, what_others_have_read_is_theirs_to_change) {
+  teller.fire(kNow, "A");
+  teller.answer(kNow);
+  standby.take(standby.pipeline.learn(kNow, shared(teller)));
+  SharedNews known;
+  for (const auto& [key, text] : teller.shared) known.known.push_back(key);
+  teller.take(teller.pipeline.learn(kNow + 1s, known));
+  teller.take(teller.pipeline.set_telling(kNow + 1s, false));
+  standby.take(standby.pipeline.set_telling(kNow + 1s, true));
+  standby.resolve(kNow + 5s, "A");
+  standby.take(standby.pipeline.step(kNow + 6s));
+  standby.answer(kNow + 6s);
+  teller.resolve(kNow + 5s, "A");
+  teller.take(teller.pipeline.step(kNow + 6s));
+  teller.take(teller.pipeline.learn(kNow + 7s, shared(standby)));
+  teller.take(teller.pipeline.set_telling(kNow + 8s, true));
+  EXPECT_TRUE(teller.sent.empty()) << "its end was told";
+}
+
+TEST_F(PipelineSharedTest, what_was_told_before_it_was_killed_is_shared_when_it_is_back) {
+  teller.fire(kNow, "A");
+  teller.answer(kNow);
+  teller.take(teller.pipeline.step(kNow + 1s));
+  Agent again(config_);
+  ASSERT_TRUE(again.pipeline.restore(kNow + 60s, teller.pipeline.snapshot(kNow + 1s)));
+  again.take(again.pipeline.set_telling(kNow + 60s, false));
+  EXPECT_TRUE(again.shared.empty());
+  again.take(again.pipeline.set_sharing(kNow + 60s, true));
+  SharedNews known;
+  for (const auto& [key, text] : again.shared) known.known.push_back(key);
+  ASSERT_EQ(known.known.size(), 1u);
+  standby.take(standby.pipeline.learn(kNow + 60s, shared(again)));
+  standby.take(standby.pipeline.set_telling(kNow + 61s, true));
+  EXPECT_TRUE(standby.sent.empty()) << "A may be said again by whoever saw it";
+  standby.take(standby.pipeline.step(kNow + 600s));
+  ASSERT_EQ(standby.sent.size(), 1u) << "and when nobody does, it has ended";
+  EXPECT_TRUE(standby.sent[0].notifications[0].alerts[0].resolved);
+
+  again.take(again.pipeline.learn(kNow + 61s, known));
+  Agent once_more(config_);
+  ASSERT_TRUE(once_more.pipeline.restore(kNow + 70s, again.pipeline.snapshot(kNow + 61s)));
+  once_more.take(once_more.pipeline.set_sharing(kNow + 70s, true));
+  EXPECT_TRUE(once_more.shared.empty()) << "the others knew it";
+}
+
+TEST_F(PipelineSharedTest, what_others_tell_while_a_message_is_under_way_is_not_lost) {
+  const auto together =
+      script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
+  Agent first(together), second(together);
+  for (Agent* agent : {&first, &second}) agent->take(agent->pipeline.set_sharing(kNow, true));
+  first.fire(kNow, "A");
+  first.answer(kNow);
+  second.fire(kNow, "B");
+  ASSERT_EQ(second.sent.size(), 1u);
+  second.take(second.pipeline.learn(kNow + 1s, shared(first)));
+  second.answer(kNow + 2s);
+  second.resolve(kNow + 5s, "A");
+  second.resolve(kNow + 5s, "B");
+  second.take(second.pipeline.step(kNow + 6s));
+  ASSERT_EQ(second.sent.size(), 1u);
+  EXPECT_EQ(second.sent[0].notifications[0].alerts.size(), 2u);
+}
+
+TEST_F(PipelineSharedTest, a_memory_that_lost_something_is_told_all_of_it_again) {
+  teller.fire(kNow, "A");
+  teller.answer(kNow);
+  teller.shared.clear();
+  SharedNews news;
+  news.lost = true;
+  teller.take(teller.pipeline.learn(kNow + 1s, news));
+  EXPECT_EQ(teller.shared.size(), 1u);
+  EXPECT_TRUE(teller.sent.empty());
+}
+
+TEST_F(PipelineSharedTest, one_that_stands_by_again_takes_nothing_away_from_those_that_tell) {
+  standby.take(standby.pipeline.set_telling(kNow, true));
+  standby.fire(kNow, "A");
+  standby.answer(kNow);
+  standby.take(standby.pipeline.set_telling(kNow + 1s, false));
+  standby.resolve(kNow + 2s, "A");
+  standby.take(standby.pipeline.step(kNow + 300s));
+  ASSERT_EQ(standby.shared.size(), 1u);
+  EXPECT_NE(standby.shared.begin()->second, "");
+}
+
 TEST_F(PipelineSharedTest, of_two_versions_of_a_silence_the_later_counts) {
   Silence silence;
   silence.matchers = {*Matcher::make(MatchOp::kEqual, "alertname", "A")};
@@ -178,7 +290,7 @@ TEST_F(PipelineSharedTest, of_two_versions_of_a_silence_the_later_counts) {
   const auto id = teller.pipeline.set_silence(kNow, silence, effects);
   ASSERT_TRUE(id);
   teller.take(std::move(effects));
-  const std::string first = shared(teller);
+  const SharedNews first = shared(teller);
   standby.take(standby.pipeline.learn(kNow, first));
   EXPECT_TRUE(standby.pipeline.status(kNow, Labels{{"alertname", "A"}}).suppressed());
   Effects ended;

@@ -74,14 +74,13 @@ void People::on_start(size_t index) {
   agent.synced = agent.file.size();
   agent.seen.clear();
   agent.next_round = agent.next_evaluation = at.now;
-  agent.in_round = agent.learning = false;
+  agent.in_round = false;
+  carry_out(index, agent.pipeline->set_sharing(at.wall, true));
 }
 
 void People::on_kill(size_t index) {
   Agent& agent = agents_[index];
   wrong_at_ = std::max(wrong_at_, world_.now());
-  died_with_it_.insert(agent.only_it_knows.begin(), agent.only_it_knows.end());
-  agent.only_it_knows.clear();
   agent.file.resize(agent.synced + world_.random().below(agent.file.size() - agent.synced + 1));
 }
 
@@ -89,8 +88,6 @@ void People::on_kill(size_t index) {
 void People::on_stop(size_t index) {
   Agent& agent = agents_[index];
   agent.synced = agent.file.size();
-  died_with_it_.insert(agent.only_it_knows.begin(), agent.only_it_knows.end());
-  agent.only_it_knows.clear();
   wrong_at_ = std::max(wrong_at_, world_.now());
 }
 
@@ -204,7 +201,7 @@ void People::take_writes(size_t index, const std::shared_ptr<MemoryRedis::Sessio
   Agent& agent = agents_[index];
   fleet::Commands writes = agent.sharing->decide(moment(index), reads);
   if (writes.empty()) {
-    agent.sharing->settled(moment(index), fleet::Outcome::kNothing);
+    take_news(index, agent.sharing->settled(moment(index), fleet::Outcome::kNothing));
     return next_question(index);
   }
   writes.insert(writes.begin(), {"MULTI"});
@@ -215,7 +212,8 @@ void People::take_writes(size_t index, const std::shared_ptr<MemoryRedis::Sessio
       self.unanswered();
     } else {
       const bool conflict = replies->back().is_nil();
-      self.settled(moment(index), conflict ? fleet::Outcome::kConflict : fleet::Outcome::kCommitted);
+      take_news(index, self.settled(moment(index),
+                                    conflict ? fleet::Outcome::kConflict : fleet::Outcome::kCommitted));
     }
     next_question(index);
   });
@@ -223,12 +221,9 @@ void People::take_writes(size_t index, const std::shared_ptr<MemoryRedis::Sessio
 
 void People::take_news(size_t index, fleet::News news) {
   Agent& agent = agents_[index];
+  if (!news.told.empty()) carry_out(index, agent.pipeline->learn(wall(index), news.told));
   apply_role(index);
   if (!news.alerts.empty()) carry_out(index, agent.pipeline->step(wall(index), news.alerts));
-  if (news.journal.empty()) return;
-  agent.learning = true;
-  carry_out(index, agent.pipeline->learn(wall(index), news.journal));
-  agent.learning = false;
 }
 
 void People::apply_role(size_t index) {
@@ -245,7 +240,8 @@ void People::carry_out(size_t index, alerts::Effects effects) {
   const Instant now = moment(index).now;
   agent.file += effects.journal;
   if (effects.journal_before_send) agent.synced = agent.file.size();
-  if (agent.sharing->take_journal(now, effects.journal, agent.learning)) agent.next_round = now;
+  if (!effects.shared.empty()) agent.next_round = now;
+  agent.sharing->take_records(std::move(effects.shared));
   for (const alerts::Delivery& delivery : effects.send) receive(index, delivery);
 }
 
@@ -281,10 +277,8 @@ void People::receive(size_t index, const alerts::Delivery& delivery) {
     for (const auto& [instance, resolved] : contents) {
       if (resolved) {
         book.open.erase(instance);
-        died_with_it_.erase(instance);
       } else {
         book.open.insert(instance);
-        agents_[index].only_it_knows.insert(instance);
         ++told_[instance];
       }
     }
@@ -346,7 +340,6 @@ void People::sample() {
   int holders = 0, tellers = 0;
   for (size_t i = 0; i < agents_.size(); ++i) {
     if (!world_.agents()[i].running || world_.agents()[i].paused) continue;
-    if (agents_[i].sharing->told_is_shared()) agents_[i].only_it_knows.clear();
     if (role(i) == fleet::Role::kHolder) ++holders;
     if (role(i) != fleet::Role::kStandby) ++tellers;
   }
@@ -366,14 +359,13 @@ void People::check_settled(size_t generation) const {
       if (state == TargetState::kSlow || state == TargetState::kFlaps) continue;
       const bool down = state != TargetState::kUp;
       if (believes_down(pool, member.target) == down) continue;
-      if (!down && died_with_it_.contains(instance_of(pool, member.target))) continue;
       throw Violation(
           fmt::format("{}/{} {}, and people were not told", pool, member.target, to_string(state)));
     }
   }
   for (const auto& [key, book] : books_) {
     for (const std::string& instance : book.open) {
-      if (!members.contains(instance) && !died_with_it_.contains(instance))
+      if (!members.contains(instance))
         throw Violation(instance + " is watched no more, and people believe that it is down");
     }
   }

@@ -66,9 +66,6 @@ class People {
     std::map<std::pair<std::string, std::string>, Seen> seen;
     Instant next_round{}, next_evaluation{};
     bool in_round = false;
-    bool learning = false;
-    std::set<std::string>
-        only_it_knows;  // instances that it said are down, and the others do not know that yet
   };
   // What the receiver knows of one conversation.
   struct Book {
@@ -95,9 +92,6 @@ class People {
   std::vector<Agent> agents_;
   std::map<std::string, Book> books_;
   std::map<std::string, uint64_t> told_;
-  // Told by an agent that was killed before it could tell the others so. Their ends are told by nobody else,
-  // and by itself only when the lease comes to it: the one way in which an end may be missing.
-  std::set<std::string> died_with_it_;
   bool receiver_up_ = true;
   bool receiver_loses_answers_ = false;
   Instant wrong_at_{};       // something was wrong then, or will have been

@@ -5,7 +5,6 @@
 
 #include <functional>
 
-#include "alerts/record.h"
 #include "tests/support/fleet_replies.h"
 #include "tests/support/memory_redis.h"
 
@@ -28,17 +27,13 @@ Alert alert(const std::string& name, Timestamp starts_at, Timestamp ends_at) {
   return out;
 }
 
-// What a pipeline journals about a conversation, as far as sharing looks at it.
-std::string told(const std::string& group, const std::string& what) {
-  std::string out;
-  alerts::RecordWriter('C').text("ops").text(group).text("webhook").text(what).append_to(out);
-  return out;
+// What a pipeline says about a conversation or a silence; sharing does not look into it.
+alerts::SharedRecord told(const std::string& what) {
+  return {false, "group", what};
 }
 
-std::string silence(const std::string& what) {
-  std::string out;
-  alerts::RecordWriter('S').text("one").text(what).append_to(out);
-  return out;
+alerts::SharedRecord silence(const std::string& what) {
+  return {true, "one", what};
 }
 
 class SharingTest : public testing::Test {
@@ -60,6 +55,10 @@ class SharingTest : public testing::Test {
   void round(Agent& agent, const std::function<void()>& before_commit = {},
              const std::string& answers_lost = "") {
     agent.news = {};
+    const auto settle = [&](Outcome outcome) {
+      for (std::string& key : agent.sharing.settled(moment(agent), outcome).told.known)
+        agent.news.told.known.push_back(std::move(key));
+    };
     for (int questions = 0; auto question = agent.sharing.ask(moment(agent)); ++questions) {
       ASSERT_LT(questions, 8) << "the round does not end";
       redis_.set_time(kStart + to_ms(now_ - Instant(100s)));
@@ -78,14 +77,15 @@ class SharingTest : public testing::Test {
         News news = agent.sharing.answered(moment(agent), reads);
         if (on_news_) on_news_(agent, news);
         for (Alert& said : news.alerts) agent.news.alerts.push_back(std::move(said));
-        agent.news.journal += news.journal;
+        agent.news.told.records += news.told.records;
+        agent.news.told.lost = agent.news.told.lost || news.told.lost;
         agent.news.members_changed = agent.news.members_changed || news.members_changed;
         continue;
       }
       const Commands writes = agent.sharing.decide(moment(agent), reads);
       if (before_commit) before_commit();
       if (writes.empty()) {
-        agent.sharing.settled(moment(agent), Outcome::kNothing);
+        settle(Outcome::kNothing);
         continue;
       }
       redis_.run(session, {"MULTI"});
@@ -94,7 +94,7 @@ class SharingTest : public testing::Test {
       if (!answers_lost.empty() && writes.front().front() == answers_lost) {
         agent.sharing.unanswered();
       } else {
-        agent.sharing.settled(moment(agent), conflict ? Outcome::kConflict : Outcome::kCommitted);
+        settle(conflict ? Outcome::kConflict : Outcome::kCommitted);
       }
     }
   }
@@ -105,6 +105,16 @@ class SharingTest : public testing::Test {
       now_ += 1s;
       for (Agent* agent : agents) round(*agent);
     }
+  }
+
+  // What its pipeline says.
+  void say(Agent& agent, alerts::SharedRecord record) { agent.sharing.take_records({std::move(record)}); }
+
+  // Its pipeline says `text` when it hears that something is lost.
+  void share_again(Agent& whose, const std::string& text) {
+    on_news_ = [this, &whose, text](Agent& agent, const News& news) {
+      if (&agent == &whose && news.told.lost) say(agent, told(text));
+    };
   }
 
   std::string field(const std::string& hash, const std::string& name) {
@@ -154,16 +164,15 @@ TEST_F(SharingTest, what_has_not_changed_is_not_read_again) {
 
 TEST_F(SharingTest, what_the_last_holder_told_comes_before_the_next_one_may_tell) {
   rounds({&a_, &b_}, 3);
-  ASSERT_TRUE(a_.sharing.take_journal(now_, told("group", "first"), false));
+  say(a_, told("first"));
   round(a_);
-  EXPECT_FALSE(b_.sharing.take_journal(now_, told("group", "owed"), false))
-      << "it stands by: that is its own affair";
+  EXPECT_THAT(a_.news.told.known, ElementsAre("group"));
   // a is gone before b has read it.
   std::string learned;
   for (int seconds = 0; role(b_) != Role::kHolder; ++seconds) {
     ASSERT_LT(seconds, 10) << "the takeover";
     rounds({&b_});
-    learned += b_.news.journal;
+    learned += b_.news.told.records;
   }
   EXPECT_THAT(learned, HasSubstr("first"));
 }
@@ -199,13 +208,13 @@ TEST_F(SharingTest, an_alert_that_begins_while_others_are_on_their_way_is_said_n
 
 TEST_F(SharingTest, what_arrived_without_an_answer_is_known_again) {
   rounds({&a_, &b_}, 3);
-  a_.sharing.take_journal(now_, told("group", "first"), false);
+  say(a_, told("first"));
   now_ += 1s;
   round(a_, {}, "HSET");
-  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("first"));
+  EXPECT_THAT(field(kTold, "group"), HasSubstr("first"));
   const std::string version = *redis_.get(kVersion);
   rounds({&a_}, 2);
-  EXPECT_THAT(a_.news.journal, IsEmpty()) << "it is its own word";
+  EXPECT_THAT(a_.news.told.records, IsEmpty()) << "it is its own word";
   EXPECT_EQ(redis_.get(kVersion), version) << "and not written twice";
 }
 
@@ -214,23 +223,45 @@ TEST_F(SharingTest, what_a_fail_over_loses_is_written_again_though_the_number_is
   const Timestamp before = redis_.time();
   now_ += 500ms;
   const Timestamp now = moment(a_).wall;
-  a_.sharing.take_journal(now_, told("group", "first"), false);
+  say(a_, told("first"));
   a_.sharing.take_alerts(now, {alert("A", now, now + 240s)});
   round(a_);
-  ASSERT_NE(field(kTold, "ops\tgroup\twebhook"), "");
+  ASSERT_NE(field(kTold, "group"), "");
   redis_.lose_writes_after(before);
-  ASSERT_EQ(field(kTold, "ops\tgroup\twebhook"), "");
+  ASSERT_EQ(field(kTold, "group"), "");
   b_.sharing.take_alerts(moment(b_).wall, {alert("B", moment(b_).wall, moment(b_).wall + 240s)});
   round(b_);
   EXPECT_EQ(redis_.get(kVersion)->substr(0, 2), "1 ") << "as high as the one that a knows";
+  share_again(a_, "first");
   rounds({&a_, &b_}, 2);
-  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("first"));
+  EXPECT_THAT(field(kTold, "group"), HasSubstr("first"));
   EXPECT_NE(field(kAlerts, "a"), "");
+}
+
+TEST_F(SharingTest, what_a_fail_over_brings_to_light_again_is_no_news) {
+  rounds({&a_, &b_}, 3);
+  say(a_, told("first"));
+  rounds({&a_, &b_}, 2);
+  const Timestamp before = redis_.time();
+  now_ += 500ms;
+  say(a_, told("second"));
+  round(a_);
+  round(b_);
+  EXPECT_THAT(b_.news.told.records, HasSubstr("second"));
+  redis_.lose_writes_after(before);
+  ASSERT_EQ(field(kTold, "group"), "first");
+  share_again(a_, "second");
+  for (Agent* agent : {&b_, &a_}) {
+    now_ += 500ms;
+    round(*agent);
+    EXPECT_THAT(agent->news.told.records, IsEmpty());
+  }
+  EXPECT_EQ(field(kTold, "group"), "second");
 }
 
 TEST_F(SharingTest, what_was_told_while_alone_comes_together_with_the_word_of_the_others) {
   rounds({&a_, &b_}, 3);
-  a_.sharing.take_journal(now_, told("group", "first"), false);
+  say(a_, told("first"));
   rounds({&a_, &b_}, 2);
   // b alone is cut off for longer than any lease, and tells.
   for (int i = 0; i < 25; ++i) {
@@ -241,7 +272,7 @@ TEST_F(SharingTest, what_was_told_while_alone_comes_together_with_the_word_of_th
     up_ = true;
   }
   ASSERT_EQ(role(b_), Role::kAlone);
-  ASSERT_TRUE(b_.sharing.take_journal(now_, told("group", "alone"), false));
+  say(b_, told("alone"));
   now_ += 1s;
   // The first thing that it does when Redis answers is to read what the others told; its pipeline makes one
   // of both.
@@ -249,29 +280,27 @@ TEST_F(SharingTest, what_was_told_while_alone_comes_together_with_the_word_of_th
   test::MemoryRedis::Session session;
   (void)b_.sharing.answered(moment(b_), test::fleet_replies(redis_.run_all(session, question->commands)));
   EXPECT_EQ(role(b_), Role::kStandby);
-  a_.sharing.take_journal(now_, told("group", "second"), false);
+  say(a_, told("second"));
   round(a_);
   on_news_ = [&](Agent& agent, const News& news) {
-    if (news.journal.find("second") != std::string::npos)
-      agent.sharing.take_journal(now_, told("group", "both"), true);
+    if (news.told.records.find("second") != std::string::npos) say(agent, told("both"));
   };
   rounds({&b_}, 2);
-  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("both"));
+  EXPECT_THAT(field(kTold, "group"), HasSubstr("both"));
   rounds({&a_});
-  EXPECT_THAT(a_.news.journal, HasSubstr("both")) << "the one that tells learns what it did not tell";
+  EXPECT_THAT(a_.news.told.records, HasSubstr("both")) << "the one that tells learns what it did not tell";
 }
 
 TEST_F(SharingTest, a_silence_that_was_changed_elsewhere_meanwhile_is_not_put_back) {
   rounds({&a_, &b_}, 3);
-  b_.sharing.take_journal(now_, silence("older"), false);
-  a_.sharing.take_journal(now_, silence("newer"), false);
+  say(b_, silence("older"));
+  say(a_, silence("newer"));
   round(a_);
   up_ = false;
   round(b_);
   up_ = true;
   rounds({&b_});
-  EXPECT_THAT(b_.news.journal, HasSubstr("newer"));
-  b_.sharing.take_journal(now_, silence("newer"), true);  // its pipeline finds the other one later
+  EXPECT_THAT(b_.news.told.records, HasSubstr("newer"));
   EXPECT_FALSE(b_.sharing.has_news(moment(b_).wall));
 }
 
@@ -292,23 +321,24 @@ TEST_F(SharingTest, the_word_of_one_that_is_gone_does_not_stand_against_the_rest
 
 TEST_F(SharingTest, one_that_stops_hands_the_lease_on) {
   rounds({&a_, &b_}, 3);
-  a_.sharing.take_journal(now_, told("group", "last"), false);
+  say(a_, told("last"));
   a_.sharing.leave();
   round(a_);
   EXPECT_EQ(redis_.get("sluice:{fleet}:lease"), std::nullopt);
-  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("last"))
-      << "what it has told is written down first";
+  EXPECT_THAT(field(kTold, "group"), HasSubstr("last")) << "what it has told is written down first";
   rounds({&b_});
   EXPECT_EQ(role(b_), Role::kHolder);
 }
 
 TEST_F(SharingTest, a_redis_that_lost_everything_is_told_again) {
   rounds({&a_, &b_}, 3);
-  a_.sharing.take_journal(now_, told("group", "first") + silence("one"), false);
+  say(a_, told("first"));
+  say(a_, silence("one"));
   rounds({&a_, &b_}, 2);
   for (const std::string& key : redis_.keys()) redis_.remove(key);
+  share_again(a_, "first");
   rounds({&a_, &b_}, 10);
-  EXPECT_THAT(field(kTold, "ops\tgroup\twebhook"), HasSubstr("first"));
+  EXPECT_THAT(field(kTold, "group"), HasSubstr("first"));
   EXPECT_NE(field("sluice:{fleet}:silences", "one"), "");
 }
 
