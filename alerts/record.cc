@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "core/random.h"
+#include "core/whole_number.h"
 
 namespace sluice::alerts {
 namespace {
@@ -29,12 +29,6 @@ void append_field(std::string& out, std::string_view value) {
         out += c;
     }
   }
-}
-
-template <typename T>
-bool parse_whole(std::string_view text, T& value, int base) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
 }
 
 }  // namespace
@@ -122,12 +116,9 @@ std::string RecordReader::text() {
 }
 
 int64_t RecordReader::integer() {
-  int64_t value = 0;
-  if (!parse_whole(raw(), value, 10)) {
-    ok_ = false;
-    return 0;
-  }
-  return value;
+  const auto value = parse_whole<int64_t>(raw());
+  ok_ = ok_ && value;
+  return value.value_or(0);
 }
 
 Timestamp RecordReader::time() {
@@ -136,12 +127,9 @@ Timestamp RecordReader::time() {
 }
 
 uint64_t RecordReader::bits() {
-  uint64_t value = 0;
-  if (!parse_whole(raw(), value, 16)) {
-    ok_ = false;
-    return 0;
-  }
-  return value;
+  const auto value = parse_whole<uint64_t>(raw(), 16);
+  ok_ = ok_ && value;
+  return value.value_or(0);
 }
 
 size_t RecordReader::count(size_t max) {
@@ -198,11 +186,10 @@ Result<std::vector<std::string_view>> split_records(std::string_view text) {
     const std::string_view line = text.substr(0, end);
     const bool last = end == std::string_view::npos || end + 1 == text.size();
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    uint64_t checksum = 0;
     const bool intact = end != std::string_view::npos && line.size() > kChecksumDigits + 1 &&
                         line[kChecksumDigits] == ' ' &&
-                        parse_whole(line.substr(0, kChecksumDigits), checksum, 16) &&
-                        stable_hash(line.substr(kChecksumDigits + 1)) == checksum;
+                        parse_whole<uint64_t>(line.substr(0, kChecksumDigits), 16) ==
+                            stable_hash(line.substr(kChecksumDigits + 1));
     if (intact) {
       records.push_back(line.substr(kChecksumDigits + 1));
     } else if (!last) {

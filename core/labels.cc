@@ -134,7 +134,7 @@ Labels Labels::keeping_empty(std::vector<Label> labels) {
 
 void Labels::Iterator::load(const char* next) {
   if (next == end_) {
-    view_ = LabelView{std::string_view(end_, 0), {}};
+    view_ = LabelView{std::string_view(end_, end_), {}};
     return;
   }
   size_t length = 0;

@@ -2,9 +2,22 @@
 // Redis's time as an agent knows it between two looks: the last answer of TIME plus monotonic time since.
 // Half the round trip is its error; the agent's own wall clock does not matter at all.
 
+#include <optional>
+#include <string_view>
+
 #include "core/time.h"
+#include "core/whole_number.h"
 
 namespace sluice {
+
+// The answer of TIME, its two elements. Empty when they are no numbers.
+inline std::optional<Timestamp> redis_time(std::string_view seconds, std::string_view micros) {
+  const auto whole = parse_whole<int64_t>(seconds), rest = parse_whole<int64_t>(micros);
+  constexpr int64_t kSecondsMax = 253'402'300'799;  // the year 9999
+  if (!whole || !rest || *whole < 0 || *whole > kSecondsMax || *rest < 0 || *rest >= 1'000'000)
+    return std::nullopt;
+  return from_unix_ms(*whole * 1000 + *rest / 1000);
+}
 
 class SharedClock {
  public:

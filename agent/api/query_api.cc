@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
 #include <cmath>
 #include <set>
 
 #include "core/number.h"
+#include "core/whole_number.h"
 #include "rules/promql/engine.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/text.h"
@@ -75,9 +75,7 @@ Result<Duration> parse_step(std::string_view text) {
 Result<size_t> limit_of(const HttpTarget& target) {
   const std::string_view text = target.param("limit");
   if (text.empty()) return size_t{0};
-  size_t limit = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (error == std::errc() && end == text.data() + text.size()) return limit;
+  if (const auto limit = parse_whole<size_t>(text)) return *limit;
   return invalid(fmt::format("\"{}\" is no number of results", text));
 }
 

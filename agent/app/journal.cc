@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <unordered_map>
+
+#include "core/whole_number.h"
 
 namespace sluice::app {
 namespace {
@@ -22,8 +23,9 @@ std::string_view cut(std::string_view& text, char separator) {
 
 template <typename T>
 bool read_number(std::string_view word, T& out) {
-  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), out);
-  return code == std::errc() && end == word.data() + word.size();
+  const auto value = parse_whole<T>(word);
+  if (value) out = *value;
+  return value.has_value();
 }
 
 std::string one_line(std::string_view text) {

@@ -1,6 +1,6 @@
 #include "agent/app/shared_redis.h"
 
-#include <charconv>
+#include "core/shared_clock.h"
 
 namespace sluice::app {
 
@@ -27,16 +27,7 @@ net::RedisOptions redis_options(const config::Redis& redis) {
 
 std::optional<Timestamp> redis_time(const net::RedisReply& reply) {
   if (reply.elements.size() != 2) return std::nullopt;
-  const auto seconds = redis_number(reply.elements[0].text), micros = redis_number(reply.elements[1].text);
-  if (!seconds || !micros) return std::nullopt;
-  return from_unix_ms(*seconds * 1000 + *micros / 1000);
-}
-
-std::optional<int64_t> redis_number(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return sluice::redis_time(reply.elements[0].text, reply.elements[1].text);
 }
 
 std::vector<std::pair<std::string, std::string>> redis_hash(const net::RedisReply& reply) {

@@ -17,7 +17,6 @@ net::RedisOptions redis_options(const config::Redis& redis);
 
 // The answer of TIME: seconds and microseconds.
 std::optional<Timestamp> redis_time(const net::RedisReply& reply);
-std::optional<int64_t> redis_number(std::string_view text);
 // The answer of HGETALL.
 std::vector<std::pair<std::string, std::string>> redis_hash(const net::RedisReply& reply);
 // The first error among the replies; empty when there is none.

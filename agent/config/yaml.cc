@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "core/number.h"
+#include "core/whole_number.h"
 
 namespace sluice::config {
 namespace {
@@ -359,10 +360,7 @@ std::optional<Node> parse_yaml(std::string_view text, Diagnostics& diagnostics,
 
 std::optional<int64_t> read_integer(const Node& node, Diagnostics& diagnostics, std::string_view what) {
   if (!expect_scalar(node, diagnostics, what, "a whole number")) return std::nullopt;
-  int64_t value = 0;
-  const char* const end = node.scalar.data() + node.scalar.size();
-  const auto [stop, error] = std::from_chars(node.scalar.data(), end, value);
-  if (error == std::errc() && stop == end && !node.scalar.empty()) return value;
+  if (const auto value = parse_whole<int64_t>(node.scalar)) return value;
   diagnostics.add(node.mark, fmt::format("{} must be a whole number, not {}", what, quote(node.scalar)));
   return std::nullopt;
 }

@@ -47,15 +47,11 @@ Result<std::vector<Alert>> read_alerts(std::string_view text, std::chrono::milli
 }
 
 Alert AlertBoard::combined(Timestamp now, const Voices& voices) {
-  const Alert* word = nullptr;
+  const Alert* word = &voices.begin()->second;  // somebody says something
   Timestamp ends_at = Timestamp::min(), updated_at = Timestamp::min();
   for (const auto& [agent, alert] : voices) {
     ends_at = std::max(ends_at, alert.ends_at);
     updated_at = std::max(updated_at, alert.updated_at);
-    if (word == nullptr) {
-      word = &alert;
-      continue;
-    }
     const bool fires = !alert.resolved_at(now), fired = !word->resolved_at(now);
     if (fires != fired ? fires : alert.starts_at < word->starts_at) word = &alert;
   }

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/random.h"
+#include "core/whole_number.h"
 
 namespace sluice::fleet {
 namespace {
@@ -23,24 +23,9 @@ std::string ms_text(Timestamp at) {
   return std::to_string(to_unix_ms(at));
 }
 
-std::optional<int64_t> number(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // The number that a version begins with; 0 when there is none.
 int64_t number_of(const std::string& version) {
-  return number(std::string_view(version).substr(0, version.find(' '))).value_or(0);
-}
-
-// The answer of TIME: seconds and microseconds.
-std::optional<Timestamp> time_of(const Reply& reply) {
-  if (reply.items.size() != 2) return std::nullopt;
-  const auto seconds = number(reply.items[0]), micros = number(reply.items[1]);
-  if (!seconds || !micros) return std::nullopt;
-  return from_unix_ms(*seconds * 1000 + *micros / 1000);
+  return parse_whole<int64_t>(std::string_view(version).substr(0, version.find(' '))).value_or(0);
 }
 
 }  // namespace
@@ -240,7 +225,8 @@ void Sharing::unanswered() {
 News Sharing::take_look(Moment at, const Replies& replies) {
   News news;
   step_ = Step::kEnd;
-  const auto time = time_of(replies.at(1));
+  const std::vector<std::string>& answer = replies.at(1).items;
+  const auto time = answer.size() == 2 ? redis_time(answer[0], answer[1]) : std::nullopt;
   if (!time) return news;
   const bool on_time = clock_.known();
   clock_.learn(asked_, at.now, *time);

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <charconv>
 #include <chrono>
 
 #include "alerts/notify/notifier.h"
 #include "alerts/notify/template_data.h"
+#include "core/whole_number.h"
 
 namespace sluice::alerts::notify {
 namespace {
@@ -32,10 +32,8 @@ std::string snippet(std::string_view body) {
 }
 
 std::optional<int64_t> parse_digits(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
+  const auto value = parse_whole<int64_t>(text);
+  return value && *value >= 0 ? value : std::nullopt;
 }
 
 // "Wed, 21 Oct 2015 07:28:00 GMT", the only form that senders may produce (RFC 9110).

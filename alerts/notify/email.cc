@@ -6,10 +6,9 @@
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
-#include <charconv>
-
 #include "alerts/notify/mime.h"
 #include "alerts/notify/render.h"
+#include "core/whole_number.h"
 
 namespace sluice::alerts::notify {
 namespace {
@@ -91,10 +90,9 @@ Result<OutgoingMail> email_message(const EmailConfig& config, const RequestConte
   Renderer& renderer = context.renderers.front();
   OutgoingMail out;
   out.host = config.smarthost_host;
-  const std::string& port = config.smarthost_port;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-  if (error != std::errc() || end != port.data() + port.size())
-    return invalid(fmt::format("{} is no port of a smarthost", quote(port)));
+  const auto port = parse_whole<uint16_t>(config.smarthost_port);
+  if (!port) return invalid(fmt::format("{} is no port of a smarthost", quote(config.smarthost_port)));
+  out.port = *port;
   out.implicit_tls = config.implicit_tls.value_or(out.port == 465);
   out.require_tls = config.require_tls;
   out.tls = config.tls;

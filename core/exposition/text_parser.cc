@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <unordered_set>
 
 #include "core/exposition/parse.h"
 #include "core/exposition/syntax.h"
+#include "core/whole_number.h"
 
 namespace sluice::exposition {
 namespace {
@@ -126,12 +126,9 @@ class Parser {
     cursor.skip_blanks();
     if (!cursor.at_end()) {
       const std::string_view time = cursor.take_word();
-      int64_t ms = 0;
-      const auto [end, error] = std::from_chars(time.data(), time.data() + time.size(), ms);
-      if (error != std::errc() || end != time.data() + time.size()) {
-        return fail(fmt::format("expected integer as timestamp, got \"{}\"", time));
-      }
-      sample.at = from_unix_ms(ms);
+      const auto ms = parse_whole<int64_t>(time);
+      if (!ms) return fail(fmt::format("expected integer as timestamp, got \"{}\"", time));
+      sample.at = from_unix_ms(*ms);
       cursor.skip_blanks();
       if (!cursor.at_end()) return fail("spurious text after the timestamp");
     }

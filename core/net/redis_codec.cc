@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 #include <hiredis.h>
 
-#include <charconv>
-
 #include "core/check.h"
+#include "core/whole_number.h"
 
 namespace sluice::net {
 
@@ -100,12 +99,9 @@ NetResult<bool> RedisDecoder::walk() {
     if (end == std::string::npos) return false;
     size_t next = end + 2;
     if (type == ':' || type == '$' || type == '*') {
-      int64_t number = 0;
-      const char* first = buffer_.data() + at_ + 1;
-      const char* last = buffer_.data() + end;
-      const auto [parsed, error] = std::from_chars(first, last, number);
-      if (error != std::errc() || parsed != last)
-        return lose(FaultKind::kProtocol, "a length is not a number");
+      const auto parsed = parse_whole<int64_t>(std::string_view(buffer_).substr(at_ + 1, end - at_ - 1));
+      if (!parsed) return lose(FaultKind::kProtocol, "a length is not a number");
+      const int64_t number = *parsed;
       if (type != ':' && number < -1) return lose(FaultKind::kProtocol, "a length is negative");
       if (type == '$' && number >= 0) {
         const auto length = static_cast<size_t>(number);

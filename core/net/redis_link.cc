@@ -8,7 +8,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/url/url_view.hpp>
-#include <charconv>
 #include <list>
 #include <map>
 #include <utility>
@@ -23,6 +22,7 @@
 #include "core/net/tls.h"
 #include "core/net/uri.h"
 #include "core/random.h"
+#include "core/whole_number.h"
 
 namespace asio = boost::asio;
 
@@ -47,10 +47,8 @@ bool plausible_host(std::string_view host) {
 }
 
 std::optional<int> parse_database(std::string_view text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < 0 || number > 1'000'000) return {};
-  return number;
+  const auto number = parse_whole<int>(text);
+  return number && *number >= 0 && *number <= 1'000'000 ? number : std::nullopt;
 }
 
 }  // namespace
@@ -84,12 +82,8 @@ Result<RedisUrl> parse_redis_url(std::string_view text) {
   url.host = std::string(view.host_address());
   if (!plausible_host(url.host)) return invalid("the Redis URL names no host");
   if (view.has_port()) {
-    const std::string_view digits(view.port().data(), view.port().size());
-    unsigned port = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    url.port = static_cast<uint16_t>(port);
-    if (error != std::errc() || end != digits.data() + digits.size() || port == 0 || port > 65535)
-      return invalid("the Redis URL's port is not in 1 to 65535");
+    url.port = parse_whole<uint16_t>({view.port().data(), view.port().size()}).value_or(0);
+    if (url.port == 0) return invalid("the Redis URL's port is not in 1 to 65535");
   }
   if (view.has_userinfo()) {
     url.user = std::string(view.user());

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "core/redis_slot.h"
+#include "core/whole_number.h"
 
 namespace sluice::net {
 namespace {
@@ -34,12 +34,10 @@ std::optional<RedisRedirect> redirect_in(const RedisReply& reply) {
   if (code != "MOVED") return std::nullopt;
   std::string_view rest = reply.text;
   next_word(rest);
-  const std::string_view digits = next_word(rest);
-  RedisRedirect redirect{RedisRedirect::Kind::kMoved, 0, std::string(next_word(rest))};
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), redirect.slot);
-  const bool sensible =
-      error == std::errc() && end == digits.data() + digits.size() && redirect.slot < kSlots;
-  return sensible && redirect.node.find(':') != std::string::npos ? std::optional(redirect) : std::nullopt;
+  const auto slot = parse_whole<uint16_t>(next_word(rest));
+  const std::string_view node = next_word(rest);
+  if (!slot || *slot >= kSlots || node.find(':') == std::string_view::npos) return std::nullopt;
+  return RedisRedirect{RedisRedirect::Kind::kMoved, *slot, std::string(node)};
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/asio/use_awaitable.hpp>
-#include <charconv>
 
 #include "core/net/clock.h"
+#include "core/whole_number.h"
 
 namespace asio = boost::asio;
 
@@ -32,12 +32,8 @@ NetResult<HostPort> address_in(const RedisReply& reply, const std::string& maste
   HostPort address;
   if (reply.elements.size() == 2) {
     address.host = reply.elements[0].text;
-    const std::string& digits = reply.elements[1].text;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-    if (error == std::errc() && end == digits.data() + digits.size() && !address.host.empty() &&
-        address.port != 0) {
-      return address;
-    }
+    address.port = parse_whole<uint16_t>(reply.elements[1].text).value_or(0);
+    if (!address.host.empty() && address.port != 0) return address;
   }
   return Fault{FaultKind::kProtocol, "its answer is no address"};
 }

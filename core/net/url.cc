@@ -6,11 +6,11 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 #include <boost/url/url_view.hpp>
-#include <charconv>
 
 #include "core/net/address.h"
 #include "core/net/http_codec.h"
 #include "core/net/uri.h"
+#include "core/whole_number.h"
 
 namespace urls = boost::urls;
 
@@ -67,11 +67,9 @@ Result<Url> to_url(const urls::url_view& parsed, std::string_view text) {
   url.has_port = parsed.has_port() && !parsed.port().empty();
   // port_number() wraps around.
   const auto port = parsed.port();
-  unsigned number = 0;
-  const bool whole = std::from_chars(port.data(), port.data() + port.size(), number).ec == std::errc();
-  if (url.has_port && (!whole || number == 0 || number > 65535))
-    return wrong("its port is not a number from 1 to 65535");
-  url.port = url.has_port ? static_cast<uint16_t>(number) : default_port(url.https());
+  const uint16_t number = parse_whole<uint16_t>({port.data(), port.size()}).value_or(0);
+  if (url.has_port && number == 0) return wrong("its port is not a number from 1 to 65535");
+  url.port = url.has_port ? number : default_port(url.https());
   const auto path = parsed.encoded_path();
   url.target = path.empty() ? "/" : std::string(path.data(), path.size());
   if (parsed.has_query()) {

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "core/whole_number.h"
 #include "exporters/http/http_date.h"
 #include "exporters/oidc/jwks.h"
 
@@ -24,10 +24,8 @@ std::string_view trim(std::string_view text) {
 }
 
 std::optional<int64_t> parse_digits(std::string_view text) {
-  int64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
+  const auto value = parse_whole<int64_t>(text);
+  return value && *value >= 0 ? value : std::nullopt;
 }
 
 // An age larger than this says the same: for ever.

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 
 #include "core/net/address.h"
 #include "core/net/uri.h"
+#include "core/whole_number.h"
 
 namespace sluice::exporters::postgres {
 namespace {
@@ -23,11 +23,8 @@ constexpr std::array<SslModeName, 6> kSslModes = {{{SslMode::kDisable, "disable"
                                                    {SslMode::kVerifyFull, "verify-full"}}};
 
 std::optional<uint16_t> parse_port(std::string_view text) {
-  unsigned port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port == 0 || port > 65535)
-    return std::nullopt;
-  return static_cast<uint16_t>(port);
+  const auto port = parse_whole<uint16_t>(text);
+  return port != 0 ? port : std::nullopt;
 }
 
 // Neither control characters nor blanks belong into a name, and a comma would make libpq see a list of hosts.

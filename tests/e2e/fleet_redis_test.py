@@ -19,6 +19,18 @@ from fleet import FleetCase, FlagWatch, Redis, main, see  # noqa: E402
 BUDGET = 2  # half of four
 
 
+def most_flags(servers, pattern):
+    """Of every server that calls itself a primary: the readers of any of them."""
+    most = []
+    for server in servers:
+        try:
+            found = server.client.keys(pattern) if server.client.info("replication")["role"] == "master" else []
+        except redis.RedisError:
+            continue
+        most = max(most, found, key=len)
+    return most
+
+
 class SentinelTest(FleetCase):
     """A primary, a replica and three sentinels."""
     OPTIONS = {"redis_server": False}
@@ -70,15 +82,7 @@ class SentinelTest(FleetCase):
             not any(one["is_sdown"] or one["is_disconnected"] for one in replica)
 
     def flags(self):
-        """Of every server that calls itself a primary: the readers of any of them."""
-        most = []
-        for server in self.servers:
-            try:
-                found = server.client.keys("disabled:*") if server.client.info("replication")["role"] == "master" else []
-            except redis.RedisError:
-                continue
-            most = max(most, found, key=len)
-        return most
+        return most_flags(self.servers, "disabled:*")
 
     def flag(self, target):
         return self.primary().client.get(f"disabled:{target.url}")
@@ -165,15 +169,7 @@ class ClusterTest(FleetCase):
         raise AssertionError("nobody has the slot")
 
     def flags(self):
-        """Of every server that calls itself a primary: the readers of any of them."""
-        most = []
-        for node in self.nodes:
-            try:
-                found = node.client.keys("{api}:disabled:*") if node.client.info("replication")["role"] == "master" else []
-            except redis.RedisError:
-                continue
-            most = max(most, found, key=len)
-        return most
+        return most_flags(self.nodes, "{api}:disabled:*")
 
     def flag(self, target):
         return self.owner().client.get(f"{{api}}:disabled:{target.url}")
