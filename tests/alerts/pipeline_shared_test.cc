@@ -213,6 +213,34 @@ TEST_F(PipelineSharedTest, what_others_have_read_is_theirs_to_change) {
   EXPECT_TRUE(teller.sent.empty()) << "its end was told";
 }
 
+TEST_F(PipelineSharedTest, a_repetition_without_an_answer_is_nothing_that_others_must_know) {
+  const Timestamp later = kNow + std::chrono::hours(4);
+  teller.fire(kNow, "A");
+  teller.answer(kNow);
+  standby.take(standby.pipeline.learn(kNow, shared(teller)));
+  SharedNews known;
+  for (const auto& [key, text] : teller.shared) known.known.push_back(key);
+  teller.take(teller.pipeline.learn(kNow + 1s, known));
+  for (Agent* agent : {&teller, &standby}) agent->fire(later - 200s, "A");
+  teller.take(teller.pipeline.step(later));
+  ASSERT_EQ(teller.sent.size(), 1u);
+  DeliveryOutcome lost;
+  lost.kind = DeliveryOutcome::Kind::kRetry;
+  lost.maybe_delivered = true;
+  teller.take(teller.pipeline.on_delivery(later, std::exchange(teller.sent, {})[0].id, lost));
+  teller.take(teller.pipeline.set_telling(later, false));
+  standby.take(standby.pipeline.set_telling(later, true));
+  standby.answer(later + 1s);
+  standby.resolve(later + 5s, "A");
+  standby.take(standby.pipeline.step(later + 7s));
+  standby.answer(later + 7s);
+  teller.resolve(later + 5s, "A");
+  teller.take(teller.pipeline.learn(later + 8s, shared(standby)));
+  teller.take(teller.pipeline.set_telling(later + 9s, true));
+  teller.take(teller.pipeline.step(later + 60s));
+  EXPECT_TRUE(teller.sent.empty()) << "its end was told, and nothing that this one told was later";
+}
+
 TEST_F(PipelineSharedTest, what_was_told_before_it_was_killed_is_shared_when_it_is_back) {
   teller.fire(kNow, "A");
   teller.answer(kNow);
