@@ -22,7 +22,10 @@ CONFIG = """global: {{resolve_timeout: 1h}}
 route: {{receiver: r, group_by: [alertname], group_wait: 100ms, group_interval: 200ms, repeat_interval: 1h}}
 receivers: [{{name: r, webhook_configs: [{webhook}]}}]
 """
-ANSWER_KEPT_WITHIN = 0.5  # seconds, on a machine that does much else; without load it is less than a millisecond
+# An answer is on its way to the disk in less than a millisecond after the agent has read it. On a machine that does much else the agent
+# may not come to read it for a while, but not at every fifth kill.
+ANSWER_KEPT_WITHIN = 0.25  # seconds
+LATE_KILLS = 0.2
 
 
 class Sender(threading.Thread):
@@ -69,7 +72,7 @@ class Sender(threading.Thread):
 
 
 def repeats(messages, kills):
-    """For each thing that was told twice: how long, in seconds, its answer had been there when the agent was killed; 0 where the
+    """For each thing that was told twice: which kill it was, and how long, in seconds, its answer had been there by then; 0 where the
     answer came too late, endless where nobody was killed. `kills` are pairs of times, before and after."""
     before, ages = {}, []
     for message in messages:
@@ -77,9 +80,11 @@ def repeats(messages, kills):
             what = (a["labels"]["alertname"], a["status"])
             if what in before:
                 first = before[what]
-                lived = [start - first["answered_at"] for start, end in kills if first["at"] <= end and start <= message["at"]]
+                lived = [(start - first["answered_at"], i) for i, (start, end) in enumerate(kills)
+                         if first["at"] <= end and start <= message["at"]]
                 # A request may be read when its sender is dead already; then the next one comes on another connection.
-                ages.append(max(0, max(lived, default=float("inf") if first["peer"] == message["peer"] else 0)))
+                age, kill = max(lived, default=(float("inf") if first["peer"] == message["peer"] else 0, None))
+                ages.append((kill, max(0, age)))
             before[what] = message
     return ages
 
@@ -135,9 +140,11 @@ def main():
     lost, begun, messages, twice = run(seed, options.kills)
     for what in lost:
         print(what)
-    print(f"{begun} alerts, {messages} messages, {len(lost)} lost; {len(twice)} told twice, of which {sum(age > 0 for age in twice)} had an "
-          f"answer, for {max(twice, default=0) * 1000:.1f} ms at most")
-    return 1 if lost or begun == 0 or max(twice, default=0) > ANSWER_KEPT_WITHIN else 0
+    ages = [age for _, age in twice]
+    late = {kill for kill, age in twice if age > ANSWER_KEPT_WITHIN}
+    print(f"{begun} alerts, {messages} messages, {len(lost)} lost; {len(twice)} told twice, of which {sum(age > 0 for age in ages)} had an "
+          f"answer, for {max(ages, default=0) * 1000:.1f} ms at most; {len(late)} kills came more than {ANSWER_KEPT_WITHIN} s after one")
+    return 1 if lost or begun == 0 or None in late or len(late) > LATE_KILLS * options.kills else 0
 
 
 if __name__ == "__main__":
