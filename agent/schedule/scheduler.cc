@@ -106,7 +106,11 @@ void Scheduler::set_target(TargetId id, const TargetSpec& wanted, Instant now) {
   // The first point at or after now: that is, after the last instant before now.
   const int64_t k =
       index_at_or_before(target.origin, target.period, std::max(now - Duration(1), target.last));
-  enqueue(id, target, point(target.origin, target.period, k + 1));
+  Instant next = point(target.origin, target.period, k + 1);
+  // A grid that moves before each of its points would put the run off for ever.
+  const bool put_off = target.last != Instant::min() && next > target.last + target.period * 3 / 2;
+  if (put_off) next = std::min(next, target.next);
+  enqueue(id, target, next);
 }
 
 void Scheduler::remove_target(TargetId id) {

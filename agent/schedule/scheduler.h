@@ -80,7 +80,8 @@ class Scheduler {
   const ScheduleStats& stats() const { return stats_; }
 
   // Adds a target or changes it. The same spec again changes nothing; a changed timeout keeps the grid;
-  // anything else computes the next run anew, without touching a probe in flight.
+  // anything else computes the next run anew, without touching a probe in flight, and puts it off to at most
+  // one and a half periods after the last one: a fleet that changes all the time moves phases all the time.
   void set_target(TargetId id, const TargetSpec& spec, Instant now);
   // Forgets it. finished() for its probe in flight may still come, and is ignored.
   void remove_target(TargetId id);

@@ -208,6 +208,24 @@ TEST(SchedulerTest, a_shifted_phase_moves_the_grid_by_that_much) {
   EXPECT_EQ((first[2] - first[1] + 10s) % Duration(10s), 2500ms);
 }
 
+TEST(SchedulerTest, a_phase_that_moves_again_and_again_does_not_starve_the_target) {
+  Scheduler scheduler;
+  Instant now = kStart;
+  TargetSpec moving = spec("a", 10s);
+  scheduler.set_target(1, moving, now);
+  Instant last = run(scheduler, now, kStart + 20s).back().scheduled;
+  // Every second the grid moves on by a little more than a second, away from the run that was next.
+  for (int second = 21; second < 100; ++second) {
+    moving.phase_shift = moving.phase_shift + 1100ms;
+    scheduler.set_target(1, moving, now);
+    for (const Due& due : run(scheduler, now, kStart + std::chrono::seconds(second))) {
+      EXPECT_LE(due.scheduled - last, 15s);
+      last = due.scheduled;
+    }
+  }
+  EXPECT_LE(now - last, 15s);
+}
+
 TEST(SchedulerTest, a_prober_that_overstays_its_deadline_is_counted) {
   Scheduler scheduler;
   scheduler.set_target(1, spec("a", 10s, 1s), kStart);
