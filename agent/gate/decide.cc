@@ -16,8 +16,6 @@ namespace {
 
 // An agent compared on fewer targets than this is never called sick: being outvoted once is no pattern.
 constexpr int kSickTargetsMin = 2;
-// A stamp further in the future than this is no stamp: its clock was not Redis's.
-constexpr Duration kFutureMax = 5s;
 // Ratios of small counts as floating numbers: 3 of 5 is 0.6.
 constexpr double kRatioSlack = 1e-9;
 
@@ -75,7 +73,9 @@ Fleet muster(const PoolFacts& facts, const PoolPolicy& policy, Timestamp now) {
   met.reserve(facts.agents.size());
   for (const AgentVotes& agent : facts.agents) {
     if (!met.insert(agent.agent).second) continue;
-    if (now - agent.at >= policy.agent_memory || agent.at > now + kFutureMax) continue;
+    // One whose stamp lies ahead, by another clock than Redis's, does not count, but it is there: without it
+    // the others could be no majority.
+    if (is_forgotten(agent, policy, now)) continue;
     ++fleet.expected;
     if (!is_fresh(agent.at, policy, now)) continue;
     fleet.live.push_back(&agent);
@@ -210,13 +210,11 @@ void count_votes(Subject& subject, const PoolFacts& facts, const PoolPolicy& pol
   tally.decidable = fleet.majority_lives && tally.counted >= policy.min_votes &&
                     is_majority(tally.counted, tally.expected) &&
                     static_cast<int>(zones.size()) >= policy.min_zones;
-  if (!tally.decidable) return;
 
+  // Whether it is decidable or not: a pool that fails as a whole must not seem well because votes grow stale,
+  // one member after the other, until the last that can be decided about seems to fail alone.
+  if (tally.counted == 0) return;
   subject.failing = reaches(tally.down, policy.eject_ratio, tally.counted);
-  subject.fails = is_majority(long_down, tally.expected) &&
-                  reaches(long_down, policy.eject_ratio, tally.counted) &&
-                  tally.down_zones >= policy.min_zones;
-  subject.well = reaches(long_up, policy.release_ratio, tally.counted);
   if (subject.failing) {
     std::nth_element(onsets.begin(), onsets.begin() + static_cast<ptrdiff_t>(onsets.size() / 2),
                      onsets.end());
@@ -226,6 +224,12 @@ void count_votes(Subject& subject, const PoolFacts& facts, const PoolPolicy& pol
     subject.failing = true;
     subject.onset = now;
   }
+  if (!tally.decidable) return;
+
+  subject.fails = is_majority(long_down, tally.expected) &&
+                  reaches(long_down, policy.eject_ratio, tally.counted) &&
+                  tally.down_zones >= policy.min_zones;
+  subject.well = reaches(long_up, policy.release_ratio, tally.counted);
   const bool down = reaches(tally.down, policy.eject_ratio, tally.counted);
   const bool up = reaches(tally.up, policy.release_ratio, tally.counted);
   // A split vote leaves the verdict where it was.
@@ -607,6 +611,10 @@ int disabled_max(size_t members, const PoolPolicy& policy) {
 
 Duration vote_lifetime(const PoolPolicy& policy) {
   return policy.vote_lifetime > Duration::zero() ? policy.vote_lifetime : policy.interval * 3;
+}
+
+bool is_forgotten(const AgentVotes& agent, const PoolPolicy& policy, Timestamp now) {
+  return std::chrono::abs(now - agent.at) >= policy.agent_memory;
 }
 
 int decayed_streak(const Entry& entry, const PoolPolicy& policy, Timestamp now) {

@@ -119,6 +119,10 @@ PoolDecision decide(const PoolFacts& facts, const PoolPolicy& policy, Timestamp 
 int disabled_max(size_t members, const PoolPolicy& policy);
 // policy.vote_lifetime, or three intervals.
 Duration vote_lifetime(const PoolPolicy& policy);
+// A stamp further in the future than this was not made by Redis's clock, or not by the one that it has now.
+inline constexpr Duration kFutureMax = 5s;
+// Silent for as long as agents are remembered, or stamped that far in the future.
+bool is_forgotten(const AgentVotes& agent, const PoolPolicy& policy, Timestamp now);
 // The streak that is left after healthy time since release.
 int decayed_streak(const Entry& entry, const PoolPolicy& policy, Timestamp now);
 

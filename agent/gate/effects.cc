@@ -184,7 +184,7 @@ class Carrier {
   std::vector<std::string> written_;  // the targets of the flags that are set, in order
 };
 
-bool is_forgotten(const Entry& entry, const PoolPolicy& policy, Timestamp now) {
+bool has_decayed(const Entry& entry, const PoolPolicy& policy, Timestamp now) {
   return entry.state == Entry::State::kEnabled && decayed_streak(entry, policy, now) == 0;
 }
 
@@ -216,7 +216,7 @@ GateEffects carry_out(const PoolFacts& facts, const PoolPolicy& policy, const Po
     carrier.carry(target, out);
   }
   for (const AgentVotes& agent : facts.agents) {
-    if (now - agent.at >= policy.agent_memory) out.forget_agents.push_back(agent.agent);
+    if (is_forgotten(agent, policy, now)) out.forget_agents.push_back(agent.agent);
   }
   for (const Override& word : facts.overrides) {
     if (word.until <= now) out.forget_overrides.push_back(word.target.empty() ? "*" : word.target);
@@ -230,7 +230,7 @@ GateEffects carry_out(const PoolFacts& facts, const PoolPolicy& policy, const Po
   // Keys may have changed hands with a new template: what is removed must not take away what is set.
   std::stable_partition(out.flags.begin(), out.flags.end(),
                         [](const FlagWrite& flag) { return !flag.value; });
-  std::erase_if(out.record.entries, [&](const auto& item) { return is_forgotten(item.second, policy, now); });
+  std::erase_if(out.record.entries, [&](const auto& item) { return has_decayed(item.second, policy, now); });
   return out;
 }
 

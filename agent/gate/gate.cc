@@ -288,6 +288,19 @@ PoolFacts Gate::local_facts(std::string_view name, Instant now, Timestamp shared
   return facts;
 }
 
+// Stamps are Redis's time as their writer knew it, and it may have been set back since: then what is long
+// past looks young. So votes are never taken as younger than they have been known here.
+void Gate::age(AgentVotes& votes, const Heard& heard, const PoolPolicy& policy, Instant now,
+               Timestamp shared) {
+  Duration known_for = now - heard.at;
+  // From the future: somebody is there, but of when the votes are nothing is known.
+  if (heard.from_future) known_for = std::max(known_for, vote_lifetime(policy));
+  const Timestamp latest = shared - to_ms(known_for);
+  for (auto& [target, ballot] : votes.ballots)
+    ballot.at = std::min(ballot.at, latest - (votes.at - ballot.at));
+  votes.at = std::min(votes.at, latest);
+}
+
 Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading& reading) {
   Pool* pool = find(name);
   if (pool == nullptr) return invalid("no such pool");
@@ -311,23 +324,34 @@ Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading&
     const Duration ttl = pool->setup.policy.flag.ttl;
     const bool all_have_ended =
         now - *pool->recordless_since > ttl && reading.time - pool->recordless_since_shared > to_ms(ttl);
-    const bool no_flag_is_out = reading.flags_out == 0 || all_have_ended;
-    if (!no_flag_is_out) return record.error();
+    const bool no_flag_is_out = reading.flags_out == 0;
+    if (!no_flag_is_out && !all_have_ended) return record.error();
+    pool->orphans_out = !no_flag_is_out;
     record = Record{};
   }
   facts.record = std::move(*record);
 
+  std::map<std::string, Heard, std::less<>> heard;
   facts.agents.reserve(std::min(reading.votes.size(), kVoteAgentsMax));
   for (const auto& [agent, text] : reading.votes) {
     if (facts.agents.size() >= kVoteAgentsMax) break;
     if (pool->retiring && agent == agent_) continue;
     auto votes = decode_votes(agent, text);
     if (votes.has_value()) {
+      const auto known = pool->heard.find(agent);
+      Heard& as_heard = heard[agent];
+      if (known != pool->heard.end() && known->second.stamp == votes->at) {
+        as_heard = known->second;
+      } else {
+        as_heard = {votes->at, now, votes->at > reading.time + kFutureMax};
+      }
+      age(*votes, as_heard, pool->setup.policy, now, reading.time);
       facts.agents.push_back(std::move(*votes));
     } else {
       ++pool->counters.unreadable;
     }
   }
+  pool->heard = std::move(heard);
   for (const auto& [field, text] : reading.overrides) {
     if (facts.overrides.size() >= kOverridesMax) break;
     auto word = decode_override(field, text);
@@ -348,6 +372,12 @@ GateEffects Gate::tick(std::string_view name, Instant now, const PoolFacts& fact
   GateEffects effects = carry_out(facts, policy, decision, shared, pool->epoch_seen);
   // An empty record is written down: from then on a missing one means that something was lost.
   if (pool->recordless_since) effects.commit = true;
+  // A flag that should have ended by then was written before a clock was set back, or by a stranger. Nobody
+  // knows when it ends, so it would not be counted in the budget: whom it disabled is decided about anew.
+  if (std::exchange(pool->orphans_out, false)) {
+    for (const std::string& key : doubtful_flags(name))
+      effects.flags.insert(effects.flags.begin(), {key, std::nullopt, Timestamp{}});
+  }
   if (pool->retiring) {
     effects.forget_agents.push_back(agent_);
     effects.commit = true;

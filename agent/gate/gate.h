@@ -136,9 +136,11 @@ class Gate {
   void look_again(std::string_view pool, Instant now);
 
   PoolFacts local_facts(std::string_view pool, Instant now, Timestamp shared) const;
+  // The stamps of votes are corrected: no vote is younger than this agent has known it.
   // An error when the record is missing or unreadable: flags may be out that it would have told of. The next
   // read plan asks for them (doubtful_flags). When there are none, or after a whole TTL, by this agent's
-  // clock and by Redis's, which may have been set back, the record is taken as empty, and written.
+  // clock and by Redis's, which may have been set back, the record is taken as empty, and written; flags that
+  // are out even then are removed.
   Result<PoolFacts> facts(std::string_view pool, Instant now, const Reading& reading);
   GateEffects tick(std::string_view pool, Instant now, const PoolFacts& facts, Timestamp shared);
   void committed(std::string_view pool, const GateEffects& effects);
@@ -150,6 +152,12 @@ class Gate {
     Member member;
     Health health;
     bool assigned = true;
+  };
+  // Votes of one agent as they were first read.
+  struct Heard {
+    Timestamp stamp;
+    Instant at{};
+    bool from_future = false;  // the stamp was, by more than kFutureMax
   };
   struct Pool {
     PoolSetup setup;
@@ -166,6 +174,8 @@ class Gate {
     std::optional<Instant> recordless_since;
     Timestamp recordless_since_shared{};
     bool look_at_once = false;
+    bool orphans_out = false;  // the record has just been taken as empty, and there are flags
+    std::map<std::string, Heard, std::less<>> heard;  // by agent: its newest votes
     PoolView view;
     PoolCounters counters;
   };
@@ -179,6 +189,8 @@ class Gate {
   Pool* find(std::string_view pool);
   const Pool* find(std::string_view pool) const;
   int other_pools_frozen(std::string_view pool, Instant now) const;
+  static void age(AgentVotes& votes, const Heard& heard, const PoolPolicy& policy, Instant now,
+                  Timestamp shared);
   static size_t vantages(const Pool& pool);
   void assign(Pool& pool);
   void refresh_view(Pool& pool, const PoolFacts& facts, const PoolDecision& decision, Timestamp shared);

@@ -99,6 +99,14 @@ class GateTest : public testing::Test {
     gate.committed("auth", effects);
     return out;
   }
+  // What some other agent writes that believes it is `at`.
+  void publish(const std::string& name, Timestamp at, Verdict verdict) {
+    AgentVotes votes = agent("n1").own_votes("auth", now_, at);
+    votes.agent = name;
+    votes.ballots["https://a"] = {verdict, verdict == Verdict::kDown, at, at, "connect_refused"};
+    MemoryRedis::Session session;
+    redis_.run_all(session, {{"HSET", pool_keys("auth").votes, name, encode_votes(votes)}});
+  }
   void pass(Duration time) {
     now_ += time;
     redis_.set_time(redis_.time() + to_ms(time));
@@ -265,6 +273,67 @@ TEST_F(GateTest, a_damaged_record_is_left_alone_while_a_flag_of_it_is_out) {
   pass(1s);  // longer than a lease: whoever set it, no agent renews it
   probe("n1", "https://a", false);
   EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
+  EXPECT_FALSE(flag("https://b")) << "one of two may be disabled, not both";
+}
+
+TEST_F(GateTest, a_flag_that_outlives_its_record_because_a_clock_was_set_back_is_removed_with_it) {
+  probe("n1", "https://b", false);
+  EXPECT_THAT(turn("n1"), ElementsAre("disable https://b"));
+  redis_.set(pool_keys("auth").record, "{\"version\":1,");
+  redis_.set_time(redis_.time() - 60s);
+  probe("n1", "https://b", true);
+  turn("n1");
+  pass(31s);
+  EXPECT_TRUE(flag("https://b"));
+  probe("n1", "https://a", false);
+  probe("n1", "https://b", true);
+  EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
+  EXPECT_TRUE(flag("https://a"));
+  EXPECT_FALSE(flag("https://b"));
+}
+
+TEST_F(GateTest, an_agent_with_another_clock_is_expected_but_its_votes_do_not_count) {
+  publish("n2", redis_.time() + 36s, Verdict::kDown);
+  probe("n1", "https://a", false);
+  EXPECT_THAT(turn("n1"), ElementsAre());
+  EXPECT_EQ(agent("n1").view("auth")->expected_agents, 2);
+  EXPECT_EQ(agent("n1").view("auth")->live_agents, 1);
+  EXPECT_EQ(agent("n1").view("auth")->targets[0].fleet, Verdict::kUnknown) << "one of two is no majority";
+  publish("n2", redis_.time(), Verdict::kDown);
+  EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
+}
+
+TEST_F(GateTest, votes_do_not_grow_young_again_when_the_clock_of_redis_is_set_back) {
+  const Timestamp published = redis_.time();
+  publish("n2", published, Verdict::kDown);
+  turn("n1");
+  EXPECT_EQ(agent("n1").view("auth")->live_agents, 2);
+  pass(20s);
+  turn("n1");
+  EXPECT_EQ(agent("n1").view("auth")->live_agents, 1) << "older than three intervals";
+  redis_.set_time(published + 1s);
+  probe("n1", "https://a", false);
+  EXPECT_THAT(turn("n1"), ElementsAre()) << "n2 may be dead";
+  EXPECT_EQ(agent("n1").view("auth")->live_agents, 1);
+}
+
+TEST_F(GateTest, votes_from_the_future_do_not_count_when_their_time_has_come) {
+  publish("n2", redis_.time() + 60s, Verdict::kDown);
+  turn("n1");
+  pass(61s);
+  probe("n1", "https://a", false);
+  EXPECT_THAT(turn("n1"), ElementsAre());
+  EXPECT_EQ(agent("n1").view("auth")->live_agents, 1);
+}
+
+TEST_F(GateTest, an_agent_from_the_far_future_is_forgotten) {
+  publish("n2", redis_.time() + 24h, Verdict::kDown);
+  pass(1s);
+  probe("n1", "https://a", false);
+  turn("n1");
+  pass(600s);
+  turn("n1");
+  EXPECT_FALSE(redis_.hash(pool_keys("auth").votes).contains("n2"));
 }
 
 TEST_F(GateTest, flags_without_a_record_last_longer_when_the_clock_of_redis_is_set_back) {
