@@ -9,10 +9,16 @@ namespace {
 
 // Between a decision and its commit lie the turn's limit and the network's worst delay.
 constexpr Duration kCommitSlack = 12s;
-// After a fail-over, a flush or a step of Redis's clock, until every agent has published anew.
-constexpr Duration kDisturbance = 60s;
+// When everything is whole again, until every agent has published anew.
+constexpr Duration kRecovery = 60s;
+// Nothing is longer on its way (Chaos::delay_messages).
+constexpr Duration kDelayMax = 4s;
+// Agents stamp with whole milliseconds and their own clock's rate.
+constexpr Duration kProbeSlack = 100ms;
 // on_sample() comes this often: what was so in between is seen that much later.
 constexpr Duration kSampled = 5s;
+// For longer than agents are remembered nobody needs to know when they voted.
+constexpr Duration kMemoryMax = 15min;
 // A lease may be this much longer: TIME was read a little before the flag was written.
 constexpr Duration kFutureSlack = 1s;
 
@@ -37,32 +43,58 @@ Duration Referee::lifetime(const gate::PoolSetup& setup) const {
 }
 
 void Referee::on_start(size_t agent) {
+  index_of_[world_.agents()[agent].name] = agent;
   for (auto& [key, seen] : seen_) {
-    if (std::get<0>(key) == agent) seen = Seen{.last_down = seen.last_down};
+    if (std::get<0>(key) != agent) continue;
+    const Instant last_down = seen.last_down;
+    seen = {};
+    seen.last_down = last_down;
   }
+  std::erase_if(looks_, [&](const auto& look) { return look.first.first == agent; });
 }
 
 void Referee::on_probe(size_t agent, const std::string& pool, const std::string& target, bool good) {
-  const gate::PoolSetup* setup = world_.setup(world_.agents()[agent].generation, pool);
-  if (setup == nullptr) return;
   Seen& seen = seen_[{agent, pool, target}];
+  const gate::PoolSetup* setup = world_.setup(world_.agents()[agent].generation, pool);
+  if (setup != nullptr) seen.policy = setup->health;
   seen.good_in_a_row = good ? seen.good_in_a_row + 1 : 0;
   seen.bad_in_a_row = good ? 0 : seen.bad_in_a_row + 1;
-  if (seen.bad_in_a_row >= setup->health.fall) seen.down = true;
-  if (seen.good_in_a_row >= setup->health.rise) seen.down = false;
+  if (seen.bad_in_a_row >= seen.policy.fall) seen.down = true;
+  if (seen.good_in_a_row >= seen.policy.rise) seen.down = false;
   if (seen.down) seen.last_down = world_.now();
 }
 
-void Referee::on_redis_disturbed(Duration back) {
-  disturbed_until_ = std::max(disturbed_until_, world_.now() + kDisturbance + back);
-  if (back > Duration::zero()) ended_until_ = std::max(ended_until_, world_.redis().time() + to_ms(back));
+void Referee::on_configure(size_t agent) {
+  for (auto& [key, seen] : seen_) {
+    if (std::get<0>(key) != agent) continue;
+    // A pool that leaves the configuration is still what it was: a probe may be on its way.
+    const gate::PoolSetup* setup = world_.setup(world_.agents()[agent].generation, std::get<1>(key));
+    if (setup == nullptr || setup->health == seen.policy) continue;
+    seen.policy = setup->health;
+    seen.good_in_a_row = seen.bad_in_a_row = 0;
+  }
+}
+
+void Referee::on_votes(const std::string& agent, const std::string& pool, Timestamp stamp) {
+  auto& sent = votes_sent_[{agent, pool}];
+  sent.emplace_back(stamp, world_.now());
+  while (world_.now() - sent.front().second > kMemoryMax) sent.pop_front();
+}
+
+void Referee::on_look(size_t agent, const std::string& pool, const World::Basis& basis) {
+  auto& looks = looks_[{agent, pool}];
+  looks.push_back({basis.at, world_.now(), basis.time});
+  while (basis.at - looks.front().read_at > kMemoryMax) looks.pop_front();
+}
+
+void Referee::on_set_back(Duration back) {
+  ended_until_ = std::max(ended_until_, world_.redis().time() + to_ms(back));
   // Leases that are out end so much later.
   for (auto* times : {&quorum_possible_at_, &anybody_able_at_, &orphans_until_, &operators_orphans_until_}) {
     for (auto& [pool, at] : *times) at += back;
   }
   for (const auto& [pool, targets] : world_.pools()) {
     leases_end_[pool] = std::max(leases_end_[pool], world_.now() + longest_ttl(pool)) + back;
-    on_record_damaged(pool);
   }
 }
 
@@ -76,7 +108,7 @@ Duration Referee::longest_ttl(const std::string& pool) const {
 
 void Referee::on_record_damaged(const std::string& pool) {
   const Instant last_end = std::max(leases_end_[pool], world_.now() + longest_ttl(pool));
-  orphans_until_[pool] = std::max(orphans_until_[pool], last_end + kDisturbance);
+  orphans_until_[pool] = std::max(orphans_until_[pool], last_end);
   const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));
   for (const auto& [target, entry] : record.entries) {
     if (entry.by_operator) operators_orphans_until_[pool] = orphans_until_[pool];
@@ -93,22 +125,70 @@ bool Referee::operators_orphans(const std::string& pool) const {
   return until != operators_orphans_until_.end() && world_.now() < until->second;
 }
 
-void Referee::on_read(size_t agent, const std::string& pool,
-                      std::shared_ptr<const std::vector<test::RedisReply>> replies) {
-  reads_[{agent, pool}] = {world_.redis().time(), std::move(replies)};
-}
-
-Referee::Votes Referee::count_votes(const test::RedisReply& reply, Timestamp now,
-                                    const gate::PoolPolicy& policy, Duration fresh_for) const {
+Referee::Votes Referee::count_votes(const Case& commit) const {
   Votes votes;
-  for (size_t i = 0; i + 1 < reply.items.size(); i += 2) {
-    auto agent = gate::decode_votes(reply.items[i].text, reply.items[i + 1].text);
-    if (agent.has_error()) fail("an agent wrote votes that cannot be read: " + agent.error().message);
-    if (now - agent->at < policy.agent_memory) ++votes.expected;
-    if (now - agent->at < fresh_for) ++votes.fresh;
-    votes.agents.push_back(std::move(*agent));
+  const Duration memory = commit.setup.policy.agent_memory;
+  const auto& items = commit.basis.votes().items;
+  for (size_t i = 0; i + 1 < items.size(); i += 2) {
+    auto read = gate::decode_votes(items[i].text, items[i + 1].text);
+    if (read.has_error()) fail("an agent wrote votes that cannot be read: " + read.error().message);
+    Voter voter{std::move(*read)};
+    const auto& sent = votes_sent_.at({voter.votes.agent, commit.pool});
+    // When a clock is set, two may have the same stamp.
+    for (const auto& [stamp, at] : sent) {
+      if (stamp != voter.votes.at || at > commit.basis.at) continue;
+      if (voter.sent_first == Instant{}) voter.sent_first = at;
+      voter.sent = at;
+    }
+    if (voter.sent == Instant{}) continue;  // long ago
+    const bool remembered =
+        commit.basis.at - voter.sent < memory && commit.basis.time - voter.votes.at < memory;
+    if (remembered) ++votes.expected;
+    if (may_count(commit, voter, voter.votes.at)) ++votes.fresh;
+    votes.voters.push_back(std::move(voter));
   }
   return votes;
+}
+
+// Where the agent can have met these votes for the first time: they are up to kDelayMax on their way.
+std::vector<Referee::Look> Referee::first_looks(const Case& commit, const Voter& voter) const {
+  std::vector<Look> first;
+  const auto looks = looks_.find({commit.agent, commit.pool});
+  if (looks != looks_.end()) {
+    auto look = std::lower_bound(looks->second.begin(), looks->second.end(), voter.sent,
+                                 [](const Look& l, Instant at) { return l.read_at < at; });
+    for (; look != looks->second.end() && look->read_at <= commit.basis.at; ++look) {
+      first.push_back(*look);
+      if (look->read_at >= voter.sent + kDelayMax) break;
+    }
+  }
+  // Or the one who decided is dead by now, and what it knew is not known here any more.
+  if (first.empty()) first.push_back({commit.basis.at, commit.basis.at, commit.basis.time});
+  return first;
+}
+
+// Whether the decision may have counted what carries this stamp. Redis's clock may have been set back since,
+// or the voter may not know that it was. Who has just come goes by the stamp; who has seen these votes before
+// knows that they are no younger than that, and if they came from the future then, that they are worth
+// nothing.
+bool Referee::may_count(const Case& commit, const Voter& voter, Timestamp stamp) const {
+  const Duration fresh_for = lifetime(commit.setup);
+  const std::vector<Look> first = first_looks(commit, voter);
+  const bool from_future = std::all_of(first.begin(), first.end(), [&](const Look& look) {
+    return voter.votes.at > look.time + gate::kFutureMax;
+  });
+  const Duration known_for = commit.basis.at - first.back().at + (voter.votes.at - stamp);
+  return !from_future && known_for < fresh_for && commit.basis.time - stamp < fresh_for;
+}
+
+// Whether it must have: young by the stamp, and in truth, and never from the future.
+bool Referee::must_count(const Case& commit, const Voter& voter, Timestamp stamp) const {
+  const Duration fresh_for = lifetime(commit.setup);
+  const std::vector<Look> first = first_looks(commit, voter);
+  const bool from_future =
+      std::any_of(first.begin(), first.end(), [&](const Look& look) { return voter.votes.at > look.time; });
+  return !from_future && commit.basis.time - stamp < fresh_for &&
+         commit.basis.at - voter.sent_first + (voter.votes.at - stamp) < fresh_for;
 }
 
 // The flags are exactly what the record says.
@@ -137,19 +217,18 @@ void Referee::check_flags(const std::string& pool, const gate::Record& record) c
 
 // What was disabled and is not any more: not before its least time, and by lapse only if nobody could renew
 // it.
-void Referee::check_ends(const std::string& pool, const gate::Record& before,
+void Referee::check_ends(const std::string& pool, const World::Basis& basis, const gate::Record& before,
                          const gate::Record& after) const {
-  const Timestamp now = world_.redis().time();
   for (const auto& [target, entry] : before.entries) {
-    if (entry.state != gate::Entry::State::kDisabled || entry.by_operator || disturbed()) continue;
+    if (entry.state != gate::Entry::State::kDisabled || entry.by_operator) continue;
     const auto next = after.entries.find(target);
     const bool well_again = next != after.entries.end() && next->second.reason == "ok" &&
                             next->second.state != gate::Entry::State::kDisabled;
-    if (well_again && entry.lease > now && now < entry.until - 50ms) {
+    if (well_again && entry.lease > basis.time && basis.time < entry.until) {
       fail(fmt::format("{}: {} is enabled before its least time is over", pool, target));
     }
-    const bool calm = world_.calm_since < world_.now() - kDisturbance;
-    if (entry.lease <= now && calm)
+    const bool calm = world_.calm_since < world_.now() - kRecovery;
+    if (entry.lease <= basis.time && calm)
       fail(fmt::format("{}: the lease of {} ran out while all were there to renew it", pool, target));
   }
 }
@@ -168,19 +247,19 @@ void Referee::check_room(const gate::PoolSetup& setup, const gate::Record& after
     fail(fmt::format("{}: {} flags are out, and one was added; allowed are {}", pool, out, allowed));
 }
 
-void Referee::check_operator(size_t index, const std::string& pool, const std::string& target) const {
-  for (const auto& [field, text] : world_.redis().hash(gate::pool_keys(pool).overrides)) {
+void Referee::check_operator(const Case& commit, const std::string& target) const {
+  for (const auto& [field, text] : world_.redis().hash(gate::pool_keys(commit.pool).overrides)) {
     const auto word = gate::decode_override(field, text);
-    if (word.has_error() || word->until <= world_.redis().time() || disturbed()) continue;
+    if (word.has_error() || word->until <= commit.basis.time) continue;
     const bool about_it = word->target == target && word->action == gate::Override::Action::kEnable;
     if (about_it || word->action == gate::Override::Action::kFreeze) {
-      fail(fmt::format("{}: {} disables {} against the operator's word", pool, world_.agents()[index].name,
-                       target));
+      fail(fmt::format("{}: {} disables {} against the operator's word", commit.pool,
+                       world_.agents()[commit.agent].name, target));
     }
   }
 }
 
-void Referee::on_commit(size_t index, const std::string& pool,
+void Referee::on_commit(size_t index, const std::string& pool, const World::Basis& basis,
                         const std::optional<std::string>& before_text) {
   const World::Agent& agent = world_.agents()[index];
   const gate::Record before = record_of(before_text);
@@ -191,11 +270,14 @@ void Referee::on_commit(size_t index, const std::string& pool,
     fail(fmt::format("{} wrote a record that cannot be read: {}", agent.name, parsed.error().message));
   const gate::Record& after = *parsed;
   const Timestamp now = world_.redis().time();
+  if (world_.now() - basis.at > kCommitSlack)
+    fail(fmt::format("{}: {} commits what it read long ago", pool, agent.name));
   note(anybody_able_at_, pool);
   check_flags(pool, after);
-  check_ends(pool, before, after);
-  const gate::PoolSetup* setup = world_.setup(agent.generation, pool);
+  check_ends(pool, basis, before, after);
+  const gate::PoolSetup* setup = world_.setup(basis.generation, pool);
   if (setup == nullptr) return;
+  const Case commit{index, pool, basis, *setup};
 
   // The budget, worked out again: what the automation has out among the members, before and after.
   int out_before = 0;
@@ -203,7 +285,7 @@ void Referee::on_commit(size_t index, const std::string& pool,
   for (const gate::Member& member : setup->members) {
     const auto counts = [&](const gate::Record& record) {
       const auto it = record.entries.find(member.target);
-      return it != record.entries.end() && is_flagged(it->second, now) && !it->second.by_operator;
+      return it != record.entries.end() && is_flagged(it->second, basis.time) && !it->second.by_operator;
     };
     if (counts(before)) ++out_before;
     if (counts(after)) ++out_after;
@@ -215,25 +297,20 @@ void Referee::on_commit(size_t index, const std::string& pool,
   const int size = static_cast<int>(setup->members.size());
   const int allowed =
       std::min(size * setup->policy.max_disabled_percent / 100, size - setup->policy.min_available);
-  if (out_after > out_before && out_after > allowed) {
-    fail(fmt::format("{}: {} disables more than the budget: {} of {}, allowed are {}", pool, agent.name,
-                     out_after, size, allowed));
-  }
-  if (out_after > out_before + 1) fail(fmt::format("{}: {} disables two at a time", pool, agent.name));
 
-  const Timestamp read_at = reads_.at({index, pool}).at;
+  int added = 0;
   bool changed = false;
   for (const auto& [target, entry] : after.entries) {
     const auto old = before.entries.find(target);
     // As it was when it was decided about: a lease may end while its renewal is on the way.
-    const bool was_flagged = old != before.entries.end() && is_flagged(old->second, read_at);
+    const bool was_flagged = old != before.entries.end() && is_flagged(old->second, basis.time);
     if (!is_flagged(entry, now)) {
       // A renewal may be over when it arrives: then a clock was set, and nothing was decided.
-      if (was_flagged && !is_flagged(entry, read_at)) changed = true;
+      if (was_flagged && !is_flagged(entry, basis.time)) changed = true;
       continue;
     }
     const bool written = old == before.entries.end() || old->second.lease != entry.lease;
-    if (written && entry.lease > now + to_ms(setup->policy.flag.ttl) + 50ms && !disturbed()) {
+    if (written && entry.lease > basis.time + to_ms(setup->policy.flag.ttl)) {
       fail(fmt::format("{}: the lease of {} is longer than the TTL", pool, target));
     }
     if (!was_flagged || old->second.since != entry.since) changed = true;
@@ -241,50 +318,50 @@ void Referee::on_commit(size_t index, const std::string& pool,
     const bool disabled_now = entry.state == gate::Entry::State::kDisabled &&
                               (!was_flagged || old->second.since != entry.since || old->second.by_operator);
     if (disabled_now) {
-      check_disabling(index, pool, target, entry, before);
-      check_operator(index, pool, target);
+      ++added;
+      check_disabling(commit, target, entry, before);
+      check_operator(commit, target);
       if (!operators_orphans(pool)) check_room(*setup, after, std::max(allowed, out_before));
     } else if (was_flagged && entry.lease > old->second.lease) {
-      check_evidence(index, pool, target, true);
+      check_evidence(commit, target, true);
     }
   }
+  if (added > 0 && out_after > allowed) {
+    fail(fmt::format("{}: {} disables more than the budget: {} of {}, allowed are {}", pool, agent.name,
+                     out_after, size, allowed));
+  }
+  if (added > 1) fail(fmt::format("{}: {} disables {} at a time", pool, agent.name, added));
   if (changed && after.epoch <= before.epoch)
     fail(fmt::format("{}: {} changed flags under the same epoch", pool, agent.name));
 }
 
-void Referee::check_disabling(size_t index, const std::string& pool, const std::string& target,
-                              const gate::Entry& entry, const gate::Record& before) {
-  const World::Agent& agent = world_.agents()[index];
-  const gate::PoolSetup& setup = *world_.setup(agent.generation, pool);
-  if (!disturbed() && entry.since - before.last_disable < setup.policy.interval) {
-    fail(fmt::format("{}: {} disables {} within an interval of the one before", pool, agent.name, target));
+void Referee::check_disabling(const Case& commit, const std::string& target, const gate::Entry& entry,
+                              const gate::Record& before) {
+  const std::string& agent = world_.agents()[commit.agent].name;
+  const gate::PoolPolicy& policy = commit.setup.policy;
+  if (entry.since - before.last_disable < policy.interval) {
+    fail(fmt::format("{}: {} disables {} within an interval of the one before", commit.pool, agent, target));
   }
-  if (entry.until < entry.since + to_ms(setup.policy.disable_time.base)) {
-    fail(fmt::format("{}: {} is disabled for less than the least time", pool, target));
+  if (entry.until < entry.since + to_ms(policy.disable_time.base)) {
+    fail(fmt::format("{}: {} is disabled for less than the least time", commit.pool, target));
   }
-  if (before.no_effect_until > reads_.at({index, pool}).at && !disturbed()) {
-    fail(fmt::format("{}: {} disables {} although it did not help the last time", pool, agent.name, target));
+  if (before.no_effect_until > commit.basis.time) {
+    fail(
+        fmt::format("{}: {} disables {} although it did not help the last time", commit.pool, agent, target));
   }
-  check_evidence(index, pool, target, false);
-  check_freeze(index, pool, target);
+  check_evidence(commit, target, false);
+  check_freeze(commit, target);
 }
 
 // A flag is set or prolonged: was there a quorum, and for setting it, did enough agents really see it fail?
-void Referee::check_evidence(size_t index, const std::string& pool, const std::string& target, bool renewal) {
+void Referee::check_evidence(const Case& commit, const std::string& target, bool renewal) {
   // Whatever lived only between two samples: who has just committed could, and with a quorum, as is checked
   // here.
-  note(quorum_possible_at_, pool);
-  if (disturbed()) return;
-  const World::Agent& agent = world_.agents()[index];
-  const gate::PoolSetup& setup = *world_.setup(agent.generation, pool);
-  const Duration fresh_for = lifetime(setup);
-  const Read& read = reads_.at({index, pool});
-  const Timestamp now = read.at;
-  if (world_.redis().time() - now > kCommitSlack)
-    fail(fmt::format("{}: {} commits what it read long ago", pool, agent.name));
-  const Votes votes = count_votes(read.votes(), now, setup.policy, fresh_for);
-  const std::string what =
-      fmt::format("{}: {} {} {}", pool, agent.name, renewal ? "renews" : "disables", target);
+  note(quorum_possible_at_, commit.pool);
+  const gate::PoolSetup& setup = commit.setup;
+  const Votes votes = count_votes(commit);
+  const std::string what = fmt::format("{}: {} {} {}", commit.pool, world_.agents()[commit.agent].name,
+                                       renewal ? "renews" : "disables", target);
   if (votes.fresh * 2 <= votes.expected) {
     fail(fmt::format("{} without a living quorum: {} of {} agents", what, votes.fresh, votes.expected));
   }
@@ -292,25 +369,22 @@ void Referee::check_evidence(size_t index, const std::string& pool, const std::s
       setup.policy.vantages > 0 ? std::min(setup.policy.vantages, votes.expected) : votes.expected;
   int counted = 0;
   int down = 0;
-  for (const gate::AgentVotes& voter : votes.agents) {
-    const auto ballot = voter.ballots.find(target);
-    if (ballot == voter.ballots.end() || ballot->second.verdict == gate::Verdict::kUnknown) continue;
-    if (now - ballot->second.at >= fresh_for || now - voter.at >= fresh_for) continue;
+  for (const Voter& voter : votes.voters) {
+    const auto ballot = voter.votes.ballots.find(target);
+    if (ballot == voter.votes.ballots.end() || ballot->second.verdict == gate::Verdict::kUnknown) continue;
+    if (!may_count(commit, voter, voter.votes.at) || !may_count(commit, voter, ballot->second.at)) continue;
     ++counted;
-    if (ballot->second.verdict != gate::Verdict::kDown || voter.config != setup.config) continue;
+    if (ballot->second.verdict != gate::Verdict::kDown || voter.votes.config != setup.config) continue;
     // Did it see what it says?
-    const auto other = std::find_if(world_.agents().begin(), world_.agents().end(),
-                                    [&](const World::Agent& a) { return a.name == voter.agent; });
-    const auto seen = seen_.find({static_cast<size_t>(other - world_.agents().begin()), pool, target});
-    if (seen == seen_.end() || seen->second.last_down == Instant::min() ||
-        world_.now() - seen->second.last_down > fresh_for + kCommitSlack) {
-      const Duration ago = seen == seen_.end() || seen->second.last_down == Instant::min()
-                               ? Duration::max()
-                               : world_.now() - seen->second.last_down;
+    const auto seen = seen_.find({index_of_.at(voter.votes.agent), commit.pool, target});
+    const Instant last_down = seen == seen_.end() ? Instant::min() : seen->second.last_down;
+    const Instant says_so_of = voter.sent_first - (voter.votes.at - ballot->second.at);
+    if (last_down + kProbeSlack < says_so_of) {
       fail(fmt::format(
           "{}: {} says that it is down since {} s, seen {} s ago, and its probes were last so {} s ago", what,
-          voter.agent, to_seconds(Duration(now - ballot->second.since)),
-          to_seconds(Duration(now - ballot->second.at)), to_seconds(ago)));
+          voter.votes.agent, to_seconds(Duration(commit.basis.time - ballot->second.since)),
+          to_seconds(commit.basis.at - says_so_of),
+          last_down == Instant::min() ? 1e9 : to_seconds(commit.basis.at - last_down)));
     }
     ++down;
   }
@@ -320,28 +394,62 @@ void Referee::check_evidence(size_t index, const std::string& pool, const std::s
   }
 }
 
+// Who fails at least two, and most, of the members that most of at least two others pass.
+std::set<std::string> Referee::find_sick(const Case& commit, const Votes& votes) const {
+  std::map<std::string, int> failed;
+  std::map<std::string, int> compared;
+  for (const gate::Member& member : commit.setup.members) {
+    std::vector<std::pair<std::string, gate::Verdict>> said;
+    for (const Voter& voter : votes.voters) {
+      const auto ballot = voter.votes.ballots.find(member.target);
+      if (ballot == voter.votes.ballots.end() || ballot->second.verdict == gate::Verdict::kUnknown) continue;
+      if (may_count(commit, voter, voter.votes.at) && may_count(commit, voter, ballot->second.at))
+        said.emplace_back(voter.votes.agent, ballot->second.verdict);
+    }
+    const auto passes =
+        std::count_if(said.begin(), said.end(), [](const auto& s) { return s.second == gate::Verdict::kUp; });
+    for (const auto& [agent, verdict] : said) {
+      const bool fails = verdict == gate::Verdict::kDown;
+      const auto others = static_cast<ptrdiff_t>(said.size()) - 1;
+      if (others < 2 || (passes - (fails ? 0 : 1)) * 2 <= others) continue;
+      ++compared[agent];
+      if (fails) ++failed[agent];
+    }
+  }
+  std::set<std::string> sick;
+  for (const auto& [agent, times] : failed) {
+    if (times >= 2 && times * 2 > compared[agent]) sick.insert(agent);
+  }
+  return sick;
+}
+
 // So many failed together for so long that the freeze must have been seen by whoever decided.
-void Referee::check_freeze(size_t index, const std::string& pool, const std::string& target) {
-  if (disturbed()) return;
-  const gate::PoolSetup& setup = *world_.setup(world_.agents()[index].generation, pool);
-  const Read& read = reads_.at({index, pool});
-  const Timestamp now = read.at;
-  const Votes votes = count_votes(read.votes(), now, setup.policy, lifetime(setup));
+void Referee::check_freeze(const Case& commit, const std::string& target) {
+  const gate::PoolSetup& setup = commit.setup;
+  const Votes votes = count_votes(commit);
+  const std::set<std::string> sick = find_sick(commit, votes);
   std::vector<Timestamp> onsets;
   for (const gate::Member& member : setup.members) {
     int up = 0;
+    bool certain = true;
     std::vector<Timestamp> down;
-    for (const gate::AgentVotes& voter : votes.agents) {
-      const auto ballot = voter.ballots.find(member.target);
-      if (ballot == voter.ballots.end() || now - ballot->second.at >= lifetime(setup)) continue;
-      if (ballot->second.verdict == gate::Verdict::kDown) {
-        down.push_back(ballot->second.since);
-      } else {
+    for (const Voter& voter : votes.voters) {
+      const auto ballot = voter.votes.ballots.find(member.target);
+      const bool counts = ballot != voter.votes.ballots.end() && !sick.contains(voter.votes.agent) &&
+                          may_count(commit, voter, voter.votes.at) &&
+                          may_count(commit, voter, ballot->second.at);
+      if (!counts) continue;
+      if (ballot->second.verdict != gate::Verdict::kDown) {
         ++up;
+      } else {
+        down.push_back(ballot->second.since);
+        certain = certain && must_count(commit, voter, voter.votes.at) &&
+                  must_count(commit, voter, ballot->second.at);
       }
     }
-    // Unanimous, so that neither sick agents nor a split can be the reason to see it otherwise.
-    if (up > 0 || static_cast<int>(down.size()) * 2 <= votes.expected) continue;
+    // Unanimous, so that a split cannot be the reason to see it otherwise; and all certain, for the onset is
+    // the median.
+    if (up > 0 || !certain || static_cast<int>(down.size()) * 2 <= votes.expected) continue;
     std::sort(down.begin(), down.end());
     onsets.push_back(down[down.size() / 2]);
   }
@@ -354,7 +462,7 @@ void Referee::check_freeze(size_t index, const std::string& pool, const std::str
                  })));
   }
   if (group >= 2 && group * 100 > static_cast<size_t>(setup.policy.freeze_percent) * setup.members.size()) {
-    fail(fmt::format("{}: {} is disabled although {} of {} members fail together", pool, target, group,
+    fail(fmt::format("{}: {} is disabled although {} of {} members fail together", commit.pool, target, group,
                      setup.members.size()));
   }
 }
@@ -368,7 +476,9 @@ void Referee::on_reader(const Reader& reader) const {
     if (until > reader.leases_end.at(target)) {
       fail(fmt::format("{}: a reader avoids {} beyond the lease that it saw", reader.pool, target));
     }
-    if (!disturbed() && world_.now() - reader.read_at > ttl + kFutureSlack) {
+    const auto last_end = leases_end_.find(reader.pool);
+    const bool was_set_back = last_end != leases_end_.end() && world_.now() <= last_end->second;
+    if (!was_set_back && world_.now() - reader.read_at > ttl + kFutureSlack) {
       fail(fmt::format("{}: a reader that is cut off still avoids {} after the TTL", reader.pool, target));
     }
   }
@@ -411,7 +521,7 @@ void Referee::on_sample() {
     if (able > 0) note(anybody_able_at_, pool);
     const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));
     for (const auto& [target, entry] : record.entries) {
-      if (disturbed() || entry.key.empty() || !world_.redis().get(entry.key)) continue;
+      if (entry.key.empty() || !world_.redis().get(entry.key)) continue;
       const Instant since = (entry.by_operator ? anybody_able_at_ : quorum_possible_at_)[pool];
       if (world_.now() - since <= ttl + kSampled + kCommitSlack) continue;
       fail(fmt::format("{}: the flag of {} is still set {} after the last who could renew it", pool, target,
@@ -446,7 +556,7 @@ Duration Referee::settling_time() const {
       longest = std::max(longest, see + act + wait + lifetime(setup) + policy.slow_start);
     }
   }
-  return longest + kDisturbance;
+  return longest + kRecovery;
 }
 
 void Referee::check_settled(size_t generation) {

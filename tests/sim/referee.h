@@ -1,9 +1,16 @@
 #pragma once
 // Compares what the fleet did with what was true. It counts by itself: it follows every probe with its own
-// rise and fall, reads votes and record out of Redis after each commit, and works the rules out again in the
-// plainest way.
+// rise and fall, knows when every vote was really sent, reads votes and record out of Redis after each
+// commit, and works the rules out again in the plainest way.
+//
+// A commit is judged by what its turn had read, with the configuration that it was decided with: it may
+// arrive late, after a lease has ended, a clock was set or another configuration was loaded, and nobody can
+// call it back. So a fail-over, lost data or a clock that jumps are no excuse for what is decided; a clock
+// that is set back makes leases, and what was stamped before, last longer by just that much.
 
+#include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,15 +23,17 @@ class Referee {
   explicit Referee(World& world) : world_(world) {}
 
   void on_start(size_t agent);
-  // Redis has answered `agent`'s question about `pool` with these votes: what its next commit may rest on.
-  void on_read(size_t agent, const std::string& pool,
-               std::shared_ptr<const std::vector<test::RedisReply>> replies);
+  void on_configure(size_t agent);
+  // An agent sends its votes, which it stamps with what it believes is Redis's time.
+  void on_votes(const std::string& agent, const std::string& pool, Timestamp stamp);
+  // An agent has looked at what it read in the first half of a turn.
+  void on_look(size_t agent, const std::string& pool, const World::Basis& basis);
   void on_probe(size_t agent, const std::string& pool, const std::string& target, bool good);
   // A transaction of `agent` on `pool` has been accepted; `before` is the record as it was.
-  void on_commit(size_t agent, const std::string& pool, const std::optional<std::string>& before);
-  // Redis lost writes, data or its time: what was true of it before is not, for a while.
-  // A clock that is set back by `back` makes all that was stamped before younger by as much.
-  void on_redis_disturbed(Duration back = {});
+  void on_commit(size_t agent, const std::string& pool, const World::Basis& basis,
+                 const std::optional<std::string>& before);
+  // Redis's clock was set back.
+  void on_set_back(Duration back);
   void on_record_damaged(const std::string& pool);  // before it happens
   // A reader has looked at the flags, or would have.
   void on_reader(const Reader& reader) const;
@@ -37,45 +46,62 @@ class Referee {
 
  private:
   struct Seen {  // one agent's probes of one target, followed independently
+    gate::HealthPolicy policy;
     int good_in_a_row = 0;
     int bad_in_a_row = 0;
     bool down = false;
     Instant last_down = Instant::min();
   };
+  struct Look {         // at the votes
+    Instant read_at{};  // in Redis
+    Instant at{};       // by the agent
+    Timestamp time;     // Redis's, when they were read
+  };
+  // The votes that a commit rests on, and the agents behind them.
+  struct Voter {
+    gate::AgentVotes votes;
+    Instant sent{};
+    Instant sent_first{};  // where that is not certain
+  };
   struct Votes {
-    std::vector<gate::AgentVotes> agents;
+    std::vector<Voter> voters;  // whose votes were sent within the memory of agents
     int expected = 0;
     int fresh = 0;
   };
-
-  struct Read {
-    Timestamp at;
-    std::shared_ptr<const std::vector<test::RedisReply>> replies;  // the votes are the last but one
-
-    const test::RedisReply& votes() const { return (*replies)[replies->size() - 2]; }
+  struct Case {  // a commit
+    size_t agent;
+    const std::string& pool;
+    const World::Basis& basis;
+    const gate::PoolSetup& setup;  // decided with this one
   };
 
-  Votes count_votes(const test::RedisReply& reply, Timestamp now, const gate::PoolPolicy& policy,
-                    Duration fresh_for) const;
+  Votes count_votes(const Case& commit) const;
+  std::set<std::string> find_sick(const Case& commit, const Votes& votes) const;
+  std::vector<Look> first_looks(const Case& commit, const Voter& voter) const;
+  bool may_count(const Case& commit, const Voter& voter, Timestamp stamp) const;
+  bool must_count(const Case& commit, const Voter& voter, Timestamp stamp) const;
   void check_flags(const std::string& pool, const gate::Record& record) const;
-  void check_ends(const std::string& pool, const gate::Record& before, const gate::Record& after) const;
+  void check_ends(const std::string& pool, const World::Basis& basis, const gate::Record& before,
+                  const gate::Record& after) const;
   void check_room(const gate::PoolSetup& setup, const gate::Record& after, int allowed) const;
   void note(std::map<std::string, Instant>& times, const std::string& pool);
   Duration longest_ttl(const std::string& pool) const;
   bool operators_orphans(const std::string& pool) const;
-  void check_operator(size_t agent, const std::string& pool, const std::string& target) const;
-  void check_disabling(size_t agent, const std::string& pool, const std::string& target,
-                       const gate::Entry& entry, const gate::Record& before);
-  void check_evidence(size_t agent, const std::string& pool, const std::string& target, bool renewal);
-  void check_freeze(size_t agent, const std::string& pool, const std::string& target);
+  void check_operator(const Case& commit, const std::string& target) const;
+  void check_disabling(const Case& commit, const std::string& target, const gate::Entry& entry,
+                       const gate::Record& before);
+  void check_evidence(const Case& commit, const std::string& target, bool renewal);
+  void check_freeze(const Case& commit, const std::string& target);
   [[noreturn]] void fail(const std::string& what) const;
-  bool disturbed() const { return world_.now() < disturbed_until_; }
   Duration lifetime(const gate::PoolSetup& setup) const;
 
   World& world_;
   std::map<std::tuple<size_t, std::string, std::string>, Seen> seen_;
-  std::map<std::pair<size_t, std::string>, Read> reads_;
-  Instant disturbed_until_{};
+  std::map<std::string, size_t> index_of_;  // agents by name
+  std::map<std::pair<std::string, std::string>, std::deque<std::pair<Timestamp, Instant>>>
+      votes_sent_;  // by agent and pool: stamp, and when really
+  // By agent and pool, of this life of it.
+  std::map<std::pair<size_t, std::string>, std::deque<Look>> looks_;
   Timestamp ended_until_{};  // the latest that Redis's clock ever was before it was set back
   std::map<std::string, Instant> leases_end_;     // per pool: whatever was out when a clock was set back
   std::map<std::string, Instant> orphans_until_;  // per pool: flags without record are possible until then

@@ -391,6 +391,7 @@ void World::reload(size_t index, size_t generation) {
 void World::configure(Agent& agent) {
   agent.generation = agent.file_generation;
   agent.gate->configure(local(agent), setting_.generations.at(agent.generation));
+  referee_->on_configure(static_cast<size_t>(&agent - agents_.data()));
   assign(agent);
   agent.resumed_at = now_;
 }
@@ -505,7 +506,7 @@ void World::end_probe(size_t index, schedule::TargetId id, bool good) {
 // ------------------------------------------------------------------------------------------------------------
 
 void World::send(size_t index, const std::string& pool, std::shared_ptr<MemoryRedis::Session> session,
-                 gate::Commands commands, std::function<void(Replies)> then) {
+                 gate::Commands commands, std::function<void(Replies)> then, std::shared_ptr<Basis> basis) {
   Agent& agent = agents_[index];
   const uint64_t life = agent.life;
   const auto answered = std::make_shared<bool>(false);
@@ -521,18 +522,18 @@ void World::send(size_t index, const std::string& pool, std::shared_ptr<MemoryRe
   const bool reply_lost = lost();
   const Duration there = random_.between(100us, agent.link.delay_max);
   const Duration back = random_.between(100us, agent.link.delay_max);
-  schedule_event(now_ + there,
-                 [this, index, pool, session, commands = std::move(commands), answer, reply_lost, back] {
-                   if (!redis_up_) return;
-                   const Replies replies = execute(pool, index, *session, commands);
-                   // A partition that began meanwhile keeps the answer back.
-                   if (reply_lost || agents_[index].link.replies_lost) return;
-                   schedule_event(now_ + back, [answer, replies] { answer(replies); });
-                 });
+  schedule_event(now_ + there, [this, index, pool, session, commands = std::move(commands), answer,
+                                reply_lost, back, basis] {
+    if (!redis_up_) return;
+    const Replies replies = execute(pool, index, *session, commands, basis.get());
+    // A partition that began meanwhile keeps the answer back.
+    if (reply_lost || agents_[index].link.replies_lost) return;
+    schedule_event(now_ + back, [answer, replies] { answer(replies); });
+  });
 }
 
 World::Replies World::execute(const std::string& pool, size_t index, MemoryRedis::Session& session,
-                              const gate::Commands& commands) {
+                              const gate::Commands& commands, Basis* basis) {
   const bool commits = !pool.empty() && commands.back().front() == "EXEC";
   const auto before = commits ? redis_.get(gate::pool_keys(pool).record) : std::nullopt;
   const auto replies = std::make_shared<const std::vector<RedisReply>>(redis_.run_all(session, commands));
@@ -540,12 +541,11 @@ World::Replies World::execute(const std::string& pool, size_t index, MemoryRedis
   for (const RedisReply& reply : *replies) {
     if (reply.kind == RedisReply::Kind::kError) throw Violation("Redis does not understand: " + reply.text);
   }
-  if (pool.empty()) return replies;
-  // The votes are the last but one answer of a read plan.
-  if (commands.back().front() == "HGETALL") referee_->on_read(index, pool, replies);
+  if (basis == nullptr) return replies;
+  if (commands.back().front() == "HGETALL") *basis = {now_, redis_time(), replies};
   if (commits && !replies->back().is_nil()) {
     ++counts_.commits;
-    referee_->on_commit(index, pool, before);
+    referee_->on_commit(index, pool, *basis, before);
   }
   return replies;
 }
@@ -578,32 +578,41 @@ void World::begin_turn(size_t index, const std::string& pool) {
   const bool publishes = !agent.gate->retiring(pool);
   const gate::PoolKeys keys = gate::pool_keys(pool);
   const std::vector<std::string> doubtful = agent.gate->doubtful_flags(pool);
-  send(index, pool, session, gate::read_plan(keys, publishes ? &own : nullptr, doubtful),
-       [this, index, pool, asked, session, counted = !doubtful.empty()](const Replies& replies) {
-         Agent& self = agents_[index];
-         const Instant now = local(self);
-         if (!replies) {
-           ++counts_.unreachable;
-           self.turning.erase(pool);
-           self.gate->unreachable(pool, now, self.clock.at(now));
-           return;
-         }
-         decide(index, pool, asked, session, reading_of(*replies, counted));
-       });
+  if (publishes) referee_->on_votes(agent.name, pool, own.at);
+  const auto basis = std::make_shared<Basis>();
+  send(
+      index, pool, session, gate::read_plan(keys, publishes ? &own : nullptr, doubtful),
+      [this, index, pool, asked, session, basis, counted = !doubtful.empty()](const Replies& replies) {
+        Agent& self = agents_[index];
+        const Instant now = local(self);
+        if (!replies) {
+          ++counts_.unreachable;
+          self.turning.erase(pool);
+          self.gate->unreachable(pool, now, self.clock.at(now));
+          return;
+        }
+        decide(index, pool, asked, session, reading_of(*replies, counted), basis);
+      },
+      basis);
 }
 
 void World::decide(size_t index, const std::string& pool, Instant asked,
-                   const std::shared_ptr<MemoryRedis::Session>& session, const gate::Reading& reading) {
+                   const std::shared_ptr<MemoryRedis::Session>& session, const gate::Reading& reading,
+                   const std::shared_ptr<Basis>& basis) {
   Agent& agent = agents_[index];
+  basis->generation = agent.generation;
   const Instant now = local(agent);
   agent.clock.learn(asked, now, reading.time);
-  const auto facts = agent.gate->facts(pool, now, reading);
   // An agent that was stopped in the middle must not act on what it knew before.
-  if (facts.has_error() || now - asked > kCommandTimeout) {
+  const bool late = now - asked > kCommandTimeout;
+  const auto facts =
+      late ? Result<gate::PoolFacts>(unavailable("late")) : agent.gate->facts(pool, now, reading);
+  if (facts.has_error()) {
     agent.turning.erase(pool);
     agent.gate->unreachable(pool, now, agent.clock.at(now));
     return;
   }
+  referee_->on_look(index, pool, *basis);
   const gate::GateEffects effects = agent.gate->tick(pool, now, *facts, reading.time);
   ++counts_.decisions;
   for (const gate::GateEvent& event : effects.events) {
@@ -614,24 +623,26 @@ void World::decide(size_t index, const std::string& pool, Instant asked,
     agent.turning.erase(pool);
     return;
   }
-  send(index, pool, session, gate::commit_plan(gate::pool_keys(pool), effects),
-       [this, index, pool, effects](const Replies& outcome) {
-         Agent& self = agents_[index];
-         const Instant then = local(self);
-         self.turning.erase(pool);
-         if (!outcome) {
-           ++counts_.unreachable;
-           self.gate->unreachable(pool, then, self.clock.at(then));
-         } else if (outcome->back().is_nil()) {
-           ++counts_.conflicts;
-           self.gate->conflicted(pool, then);
-         } else {
-           self.gate->committed(pool, effects);
-           for (const gate::GateEvent& event : effects.events) {
-             if (event.action == gate::Action::kDisable) ++disables_of[{pool, event.target}];
-           }
-         }
-       });
+  send(
+      index, pool, session, gate::commit_plan(gate::pool_keys(pool), effects),
+      [this, index, pool, effects](const Replies& outcome) {
+        Agent& self = agents_[index];
+        const Instant then = local(self);
+        self.turning.erase(pool);
+        if (!outcome) {
+          ++counts_.unreachable;
+          self.gate->unreachable(pool, then, self.clock.at(then));
+        } else if (outcome->back().is_nil()) {
+          ++counts_.conflicts;
+          self.gate->conflicted(pool, then);
+        } else {
+          self.gate->committed(pool, effects);
+          for (const gate::GateEvent& event : effects.events) {
+            if (event.action == gate::Action::kDisable) ++disables_of[{pool, event.target}];
+          }
+        }
+      },
+      basis);
 }
 
 // The world's troubles
@@ -672,25 +683,23 @@ void World::fail_over(Duration lost, Duration clock_difference) {
   redis_.lose_writes_after(redis_.time() - to_ms(lost));
   redis_offset_ += clock_difference;
   redis_.set_time(redis_time());
-  disturb({});
+  if (clock_difference < Duration::zero()) referee_->on_set_back(-clock_difference);
+  if (people_) people_->on_redis_disturbed({});
   say_trace("redis fails over");
 }
 
 void World::step_redis_clock(Duration by) {
   redis_offset_ += by;
   redis_.set_time(redis_time());
-  disturb(std::max(-by, Duration{}));
-  say_trace(fmt::format("redis's clock steps by {} s", to_seconds(by)));
-}
-
-void World::disturb(Duration back) {
-  referee_->on_redis_disturbed(back);
+  const Duration back = std::max(-by, Duration{});
+  if (back > Duration::zero()) referee_->on_set_back(back);
   if (people_) people_->on_redis_disturbed(back);
+  say_trace(fmt::format("redis's clock steps by {} s", to_seconds(by)));
 }
 
 void World::flush_redis() {
   for (const std::string& key : redis_.keys()) redis_.remove(key);
-  disturb({});
+  if (people_) people_->on_redis_disturbed({});
   say_trace("redis loses everything");
 }
 

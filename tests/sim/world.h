@@ -180,6 +180,16 @@ class World {
 
   using Replies = std::shared_ptr<const std::vector<test::RedisReply>>;  // null: no answer in time
 
+  // What a turn has read, and what its decision and its commit rest on, however late that arrives.
+  struct Basis {
+    Instant at{};           // when Redis answered
+    Timestamp time;         // Redis's, then
+    Replies replies;        // the votes are the last but one
+    size_t generation = 0;  // the agent's configuration when it decided
+
+    const test::RedisReply& votes() const { return (*replies)[replies->size() - 2]; }
+  };
+
   // The newest lines of what happened, for a person who looks for the reason.
   const std::deque<std::string>& trace() const { return trace_; }
   void say_trace(std::string line);
@@ -205,7 +215,6 @@ class World {
 
   void sample();
   void sample_people();
-  void disturb(Duration back);
   void look_at_flags();
   void probe_api(Agent& agent, const std::string& pool, Instant now);
   void look(size_t agent);
@@ -216,12 +225,14 @@ class World {
   void end_probe(size_t agent, schedule::TargetId id, bool good);
   void begin_turn(size_t agent, const std::string& pool);
   void decide(size_t agent, const std::string& pool, Instant asked,
-              const std::shared_ptr<test::MemoryRedis::Session>& session, const gate::Reading& reading);
-  // Without a pool: nothing of the gate's.
+              const std::shared_ptr<test::MemoryRedis::Session>& session, const gate::Reading& reading,
+              const std::shared_ptr<Basis>& basis);
+  // Without a pool: nothing of the gate's. A turn's two round trips share a basis: the first one fills it in.
   void send(size_t agent, const std::string& pool, std::shared_ptr<test::MemoryRedis::Session> session,
-            gate::Commands commands, std::function<void(Replies)> then);
+            gate::Commands commands, std::function<void(Replies)> then,
+            std::shared_ptr<Basis> basis = nullptr);
   Replies execute(const std::string& pool, size_t agent, test::MemoryRedis::Session& session,
-                  const gate::Commands& commands);
+                  const gate::Commands& commands, Basis* basis);
 
   Setting setting_;
   Random random_;

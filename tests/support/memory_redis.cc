@@ -45,6 +45,10 @@ MemoryRedis::Value* MemoryRedis::live(const std::string& key) {
 }
 
 void MemoryRedis::set_time(Timestamp now) {
+  // What a replica lacks is as long ago as it was, whatever the clock says.
+  if (now < now_) {
+    for (Undo& undo : undo_) undo.at -= now_ - now;
+  }
   now_ = now;
   if (now_ < next_expiry_) return;
   next_expiry_ = Timestamp::max();
