@@ -90,7 +90,7 @@ void Referee::on_look(size_t agent, const std::string& pool, const World::Basis&
 void Referee::on_set_back(Duration back) {
   ended_until_ = std::max(ended_until_, world_.redis().time() + to_ms(back));
   // Leases that are out end so much later.
-  for (auto* times : {&quorum_possible_at_, &anybody_able_at_, &orphans_until_, &operators_orphans_until_}) {
+  for (auto* times : {&quorum_possible_at_, &anybody_able_at_, &orphans_until_}) {
     for (auto& [pool, at] : *times) at += back;
   }
   for (const auto& [pool, targets] : world_.pools()) {
@@ -109,20 +109,11 @@ Duration Referee::longest_ttl(const std::string& pool) const {
 void Referee::on_record_damaged(const std::string& pool) {
   const Instant last_end = std::max(leases_end_[pool], world_.now() + longest_ttl(pool));
   orphans_until_[pool] = std::max(orphans_until_[pool], last_end);
-  const gate::Record record = record_of(world_.redis().get(gate::pool_keys(pool).record));
-  for (const auto& [target, entry] : record.entries) {
-    if (entry.by_operator) operators_orphans_until_[pool] = orphans_until_[pool];
-  }
 }
 
 void Referee::note(std::map<std::string, Instant>& times, const std::string& pool) {
   Instant& at = times[pool];
   at = std::max(at, world_.now());
-}
-
-bool Referee::operators_orphans(const std::string& pool) const {
-  const auto until = operators_orphans_until_.find(pool);
-  return until != operators_orphans_until_.end() && world_.now() < until->second;
 }
 
 Referee::Votes Referee::count_votes(const Case& commit) const {
@@ -321,7 +312,7 @@ void Referee::on_commit(size_t index, const std::string& pool, const World::Basi
       ++added;
       check_disabling(commit, target, entry, before);
       check_operator(commit, target);
-      if (!operators_orphans(pool)) check_room(*setup, after, std::max(allowed, out_before));
+      check_room(*setup, after, std::max(allowed, out_before));
     } else if (was_flagged && entry.lease > old->second.lease) {
       check_evidence(commit, target, true);
     }

@@ -86,7 +86,6 @@ class Referee {
   void check_room(const gate::PoolSetup& setup, const gate::Record& after, int allowed) const;
   void note(std::map<std::string, Instant>& times, const std::string& pool);
   Duration longest_ttl(const std::string& pool) const;
-  bool operators_orphans(const std::string& pool) const;
   void check_operator(const Case& commit, const std::string& target) const;
   void check_disabling(const Case& commit, const std::string& target, const gate::Entry& entry,
                        const gate::Record& before);
@@ -105,7 +104,6 @@ class Referee {
   Timestamp ended_until_{};  // the latest that Redis's clock ever was before it was set back
   std::map<std::string, Instant> leases_end_;     // per pool: whatever was out when a clock was set back
   std::map<std::string, Instant> orphans_until_;  // per pool: flags without record are possible until then
-  std::map<std::string, Instant> operators_orphans_until_;  // and some of them were an operator's
   std::map<std::string, Instant> quorum_possible_at_;  // per pool: when a majority could last renew a lease
   std::map<std::string, Instant>
       anybody_able_at_;                     // and when anybody could; ahead where a clock was set back
