@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <map>
 #include <optional>
 
 #include "agent/gate/json_text.h"
 #include "core/redis_slot.h"
+#include "core/whole_number.h"
 
 namespace sluice::gate {
 namespace {
@@ -30,12 +30,9 @@ bool has_control_character(std::string_view text) {
 }
 
 std::optional<int64_t> as_integer(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  const auto value = parse_whole<int64_t>(text);
   // "007" and "-0" are strings to whoever wrote them.
-  if (std::to_string(value) != text) return std::nullopt;
-  return value;
+  return value && std::to_string(*value) == text ? value : std::nullopt;
 }
 
 void append_little_endian(std::string& out, uint64_t value, int bytes) {

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
-#include <charconv>
 
 #include "agent/gate/json_text.h"
+#include "core/whole_number.h"
 
 namespace sluice::gate {
 namespace {
@@ -28,17 +28,15 @@ std::string_view cut(std::string_view& text, char separator) {
 }
 
 bool read_time(std::string_view word, Timestamp& out) {
-  int64_t ms = 0;
-  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), ms);
-  if (code != std::errc() || end != word.data() + word.size() || ms < 0 || ms >= 253'402'300'800'000)
-    return false;
-  out = from_unix_ms(ms);
+  const auto ms = parse_whole<int64_t>(word);
+  if (!ms || *ms < 0 || *ms >= 253'402'300'800'000) return false;
+  out = from_unix_ms(*ms);
   return true;
 }
 
 bool read_percent(std::string_view word, int& out) {
-  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), out);
-  return code == std::errc() && end == word.data() + word.size() && out >= 0 && out <= 100;
+  out = parse_whole<int>(word).value_or(-1);
+  return out >= 0 && out <= 100;
 }
 
 char letter(Verdict verdict) {

@@ -16,7 +16,10 @@ std::vector<Regex> compile_all(const std::vector<std::string>& texts) {
 std::vector<HttpRules::HeaderRule> compile_all(const std::vector<HeaderMatch>& matches) {
   std::vector<HttpRules::HeaderRule> rules;
   for (const HeaderMatch& match : matches) {
-    rules.push_back({match.header, compile_regex(match.regexp), match.allow_missing});
+    HttpRules::HeaderRule& rule = rules.emplace_back();
+    rule.header = match.header;
+    rule.regex = compile_regex(match.regexp);
+    rule.allow_missing = match.allow_missing;
   }
   return rules;
 }
