@@ -41,10 +41,10 @@ std::vector<gate::PoolSetup> setups_of(const config::Config& config) {
   return setups;
 }
 
-// The last replies of the read plan: how many doubtful flags exist (if it asked), TIME, the record, votes,
-// overrides.
-std::optional<gate::Reading> reading_of(const net::RedisReplies& replies, bool flags_counted) {
-  if (replies.size() < (flags_counted ? 5 : 4)) return std::nullopt;
+// The last replies of the read plan: PTTL of each doubtful flag, TIME, the record, votes, overrides.
+std::optional<gate::Reading> reading_of(const net::RedisReplies& replies,
+                                        const std::vector<std::string>& doubtful) {
+  if (replies.size() < doubtful.size() + 4) return std::nullopt;
   const net::RedisReply* last = &replies[replies.size() - 4];
   for (int i = 0; i < 4; ++i) {
     if (last[i].is_error()) return std::nullopt;
@@ -56,7 +56,13 @@ std::optional<gate::Reading> reading_of(const net::RedisReplies& replies, bool f
   if (!last[1].is_nil()) reading.record = last[1].text;
   reading.votes = redis_hash(last[2]);
   reading.overrides = redis_hash(last[3]);
-  if (flags_counted && !last[-1].is_error()) reading.flags_out = last[-1].integer;
+  if (doubtful.empty()) return reading;
+  reading.flags_out.emplace();
+  const net::RedisReply* ttl = last - doubtful.size();
+  for (const std::string& key : doubtful) {
+    if (ttl->is_error()) return std::nullopt;
+    if ((ttl++)->integer >= 0) reading.flags_out->push_back(key);
+  }
   return reading;
 }
 
@@ -242,9 +248,10 @@ asio::awaitable<bool> GateLoop::learn_time(std::string pool, Instant until) {
   co_return true;
 }
 
-std::optional<gate::GateEffects> GateLoop::decide(const std::string& pool, Instant asked, bool flags_counted,
+std::optional<gate::GateEffects> GateLoop::decide(const std::string& pool, Instant asked,
+                                                  const std::vector<std::string>& doubtful,
                                                   const net::RedisReplies& replies) {
-  const std::optional<gate::Reading> reading = reading_of(replies, flags_counted);
+  const std::optional<gate::Reading> reading = reading_of(replies, doubtful);
   if (!reading) {
     note_redis(false, error_in(replies));
     return std::nullopt;
@@ -280,7 +287,7 @@ asio::awaitable<void> GateLoop::turn_shared(const std::string& pool) {
   const std::vector<std::string> doubtful = gate_.doubtful_flags(pool);
   transaction.reads = without_framing(gate::read_plan(keys, gate_.retiring(pool) ? nullptr : &own, doubtful));
   transaction.decide = [&](const net::RedisReplies& replies) -> std::vector<net::RedisCommand> {
-    effects = decide(pool, asked, !doubtful.empty(), replies);
+    effects = decide(pool, asked, doubtful, replies);
     return effects ? without_framing(gate::commit_plan(keys, *effects)) : std::vector<net::RedisCommand>{};
   };
   const auto commit = co_await link_->transact(std::move(transaction), until);

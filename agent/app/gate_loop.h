@@ -66,7 +66,8 @@ class GateLoop {
   boost::asio::awaitable<void> hear(std::map<std::string, std::string, std::less<>> pool_of);
   void look_soon(const std::string& pool);
   boost::asio::awaitable<void> leave(Instant until);
-  std::optional<gate::GateEffects> decide(const std::string& pool, Instant asked, bool flags_counted,
+  std::optional<gate::GateEffects> decide(const std::string& pool, Instant asked,
+                                          const std::vector<std::string>& doubtful,
                                           const net::RedisReplies& replies);
   void note_redis(bool ok, std::string_view error);
   void log_events(const std::vector<gate::GateEvent>& events);

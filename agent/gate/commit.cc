@@ -45,11 +45,7 @@ Commands read_plan(const PoolKeys& keys, const AgentVotes* own,
   Commands out;
   if (own != nullptr) out.push_back({"HSET", keys.votes, own->agent, encode_votes(*own)});
   out.push_back({"WATCH", keys.record, keys.overrides});
-  if (!doubtful_flags.empty()) {
-    Command exists{"EXISTS"};
-    exists.insert(exists.end(), doubtful_flags.begin(), doubtful_flags.end());
-    out.push_back(std::move(exists));
-  }
+  for (const std::string& flag : doubtful_flags) out.push_back({"PTTL", flag});
   out.push_back({"TIME"});
   out.push_back({"GET", keys.record});
   out.push_back({"HGETALL", keys.votes});

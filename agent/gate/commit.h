@@ -42,12 +42,14 @@ struct Reading {
   std::optional<std::string> record;
   std::vector<std::pair<std::string, std::string>> votes;
   std::vector<std::pair<std::string, std::string>> overrides;
-  std::optional<int64_t> flags_out;  // how many of Gate::doubtful_flags exist; none: not asked
+  // Those of Gate::doubtful_flags that are out and end by themselves, as every flag of ours does; what people
+  // have set by hand is theirs. None: not asked.
+  std::optional<std::vector<std::string>> flags_out;
 };
 
-// First round trip. In this order: HSET (only with own votes), WATCH record overrides, EXISTS (only with
-// doubtful flags), TIME, GET record, HGETALL votes, HGETALL overrides; the answers to the last four or five
-// make a Reading.
+// First round trip. In this order: HSET (only with own votes), WATCH record overrides, PTTL of each doubtful
+// flag, TIME, GET record, HGETALL votes, HGETALL overrides; the answers to all but the first two make a
+// Reading.
 Commands read_plan(const PoolKeys& keys, const AgentVotes* own,
                    const std::vector<std::string>& doubtful_flags = {});
 // Second round trip: MULTI ... EXEC when there is something to commit, else UNWATCH.

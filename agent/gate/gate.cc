@@ -324,9 +324,9 @@ Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading&
     const Duration ttl = pool->setup.policy.flag.ttl;
     const bool all_have_ended =
         now - *pool->recordless_since > ttl && reading.time - pool->recordless_since_shared > to_ms(ttl);
-    const bool no_flag_is_out = reading.flags_out == 0;
+    const bool no_flag_is_out = reading.flags_out && reading.flags_out->empty();
     if (!no_flag_is_out && !all_have_ended) return record.error();
-    pool->orphans_out = !no_flag_is_out;
+    pool->orphans = reading.flags_out.value_or(std::vector<std::string>());
     record = Record{};
   }
   facts.record = std::move(*record);
@@ -372,12 +372,10 @@ GateEffects Gate::tick(std::string_view name, Instant now, const PoolFacts& fact
   GateEffects effects = carry_out(facts, policy, decision, shared, pool->epoch_seen);
   // An empty record is written down: from then on a missing one means that something was lost.
   if (pool->recordless_since) effects.commit = true;
-  // A flag that should have ended by then was written before a clock was set back, or by a stranger. Nobody
-  // knows when it ends, so it would not be counted in the budget: whom it disabled is decided about anew.
-  if (std::exchange(pool->orphans_out, false)) {
-    for (const std::string& key : doubtful_flags(name))
-      effects.flags.insert(effects.flags.begin(), {key, std::nullopt, Timestamp{}});
-  }
+  // A lease that should have ended by then was written before a clock was set back. It would not be counted
+  // in the budget: whom it disabled is decided about anew.
+  for (const std::string& key : std::exchange(pool->orphans, {}))
+    effects.flags.insert(effects.flags.begin(), {key, std::nullopt, Timestamp{}});
   if (pool->retiring) {
     effects.forget_agents.push_back(agent_);
     effects.commit = true;

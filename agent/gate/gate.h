@@ -140,7 +140,8 @@ class Gate {
   // An error when the record is missing or unreadable: flags may be out that it would have told of. The next
   // read plan asks for them (doubtful_flags). When there are none, or after a whole TTL, by this agent's
   // clock and by Redis's, which may have been set back, the record is taken as empty, and written; flags that
-  // are out even then are removed.
+  // are out even then are removed, unless
+  // they have no TTL: those are somebody else's.
   Result<PoolFacts> facts(std::string_view pool, Instant now, const Reading& reading);
   GateEffects tick(std::string_view pool, Instant now, const PoolFacts& facts, Timestamp shared);
   void committed(std::string_view pool, const GateEffects& effects);
@@ -174,7 +175,7 @@ class Gate {
     std::optional<Instant> recordless_since;
     Timestamp recordless_since_shared{};
     bool look_at_once = false;
-    bool orphans_out = false;  // the record has just been taken as empty, and there are flags
+    std::vector<std::string> orphans;  // flags that are out though the record has just been taken as empty
     std::map<std::string, Heard, std::less<>> heard;  // by agent: its newest votes
     PoolView view;
     PoolCounters counters;

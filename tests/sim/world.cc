@@ -28,7 +28,7 @@ std::vector<std::pair<std::string, std::string>> pairs(const RedisReply& reply) 
   return out;
 }
 
-gate::Reading reading_of(const std::vector<RedisReply>& replies, bool flags_counted) {
+gate::Reading reading_of(const std::vector<RedisReply>& replies, const std::vector<std::string>& doubtful) {
   const size_t first = replies.size() - 4;
   gate::Reading out;
   const auto& time = replies[first].items;
@@ -36,7 +36,10 @@ gate::Reading reading_of(const std::vector<RedisReply>& replies, bool flags_coun
   if (!replies[first + 1].is_nil()) out.record = replies[first + 1].text;
   out.votes = pairs(replies[first + 2]);
   out.overrides = pairs(replies[first + 3]);
-  if (flags_counted) out.flags_out = replies[first - 1].integer;
+  if (!doubtful.empty()) out.flags_out.emplace();
+  for (size_t i = 0; i < doubtful.size(); ++i) {
+    if (replies[first - doubtful.size() + i].integer >= 0) out.flags_out->push_back(doubtful[i]);
+  }
   return out;
 }
 
@@ -582,7 +585,7 @@ void World::begin_turn(size_t index, const std::string& pool) {
   const auto basis = std::make_shared<Basis>();
   send(
       index, pool, session, gate::read_plan(keys, publishes ? &own : nullptr, doubtful),
-      [this, index, pool, asked, session, basis, counted = !doubtful.empty()](const Replies& replies) {
+      [this, index, pool, asked, session, basis, doubtful](const Replies& replies) {
         Agent& self = agents_[index];
         const Instant now = local(self);
         if (!replies) {
@@ -591,7 +594,7 @@ void World::begin_turn(size_t index, const std::string& pool) {
           self.gate->unreachable(pool, now, self.clock.at(now));
           return;
         }
-        decide(index, pool, asked, session, reading_of(*replies, counted), basis);
+        decide(index, pool, asked, session, reading_of(*replies, doubtful), basis);
       },
       basis);
 }

@@ -226,10 +226,10 @@ RedisReply MemoryRedis::apply(const Command& command) {
     if (there) remove(command[1]);
     return integer_reply(there ? 1 : 0);
   }
-  if (name == "EXISTS") {
-    int64_t count = 0;
-    for (size_t i = 1; i < command.size(); ++i) count += live(command[i]) != nullptr ? 1 : 0;
-    return integer_reply(count);
+  if (name == "PTTL") {
+    const Value* value = live(command.at(1));
+    if (value == nullptr) return integer_reply(-2);
+    return integer_reply(value->expires_at ? (*value->expires_at - now_).count() : -1);
   }
   if (name == "HSET") {
     remember_field(command.at(1), command.at(2));

@@ -77,7 +77,11 @@ class GateTest : public testing::Test {
       const auto replies =
           redis_.run_all(session, read_plan(keys, gate.retiring("auth") ? nullptr : &votes, doubtful));
       Reading reading = read(replies, replies.size() - 4);
-      if (!doubtful.empty()) reading.flags_out = replies[replies.size() - 5].integer;
+      if (!doubtful.empty()) reading.flags_out.emplace();
+      for (size_t i = 0; i < doubtful.size(); ++i) {
+        if (replies[replies.size() - 4 - doubtful.size() + i].integer >= 0)
+          reading.flags_out->push_back(doubtful[i]);
+      }
       return reading;
     };
     Reading reading = look();
@@ -264,7 +268,9 @@ TEST_F(GateTest, a_key_that_changes_by_reload_moves_the_flag) {
 
 TEST_F(GateTest, a_damaged_record_is_left_alone_while_a_flag_of_it_is_out) {
   redis_.set(pool_keys("auth").record, "{\"version\":1,");
-  redis_.set("auth_server:disabled:https://b", "1");
+  MemoryRedis::Session session;
+  redis_.run(session, {"SET", "auth_server:disabled:https://b", "1", "PXAT",
+                       std::to_string(to_unix_ms(redis_.time() + 90s))});
   probe("n1", "https://a", false);
   EXPECT_THAT(turn("n1"), ElementsAre(HasSubstr("decision record is no JSON")));
   EXPECT_THAT(turn("n1"), ElementsAre(HasSubstr("decision record is no JSON")));
@@ -274,6 +280,15 @@ TEST_F(GateTest, a_damaged_record_is_left_alone_while_a_flag_of_it_is_out) {
   probe("n1", "https://a", false);
   EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
   EXPECT_FALSE(flag("https://b")) << "one of two may be disabled, not both";
+}
+
+TEST_F(GateTest, a_flag_that_somebody_set_by_hand_stands_in_nobodys_way_and_is_left_alone) {
+  redis_.set("auth_server:disabled:https://b", "1");  // without a TTL: not one of ours
+  probe("n1", "https://a", false);
+  EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
+  pass(40s);
+  turn("n1");
+  EXPECT_TRUE(flag("https://b"));
 }
 
 TEST_F(GateTest, a_flag_that_outlives_its_record_because_a_clock_was_set_back_is_removed_with_it) {
