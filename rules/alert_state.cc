@@ -175,7 +175,7 @@ void AlertState::accept(Timestamp now, std::vector<AlertElement>& elements, Aler
     alert.held = Held::kNo;
     alert.keep_firing_since.reset();
     alert.blind_since.reset();
-    alert.restored = false;
+    if (std::exchange(alert.restored, false)) alert.last_sent_at.reset();  // now it is more than a memory
     promote(now, alert, step);
   }
   if (step.refused > 0) {
@@ -273,7 +273,8 @@ void AlertState::collect_sends(Timestamp now, AlertStep& step) {
   for (auto& [labels, alert] : alerts_) {
     if (!needs_sending(alert, now, policy_.resend_delay)) continue;
     alert.last_sent_at = now;
-    step.send.push_back(to_alert(alert, now, alert.resolved_at.value_or(now + validity)));
+    auto& send = alert.restored && !alert.resolved_at ? step.remembered : step.send;
+    send.push_back(to_alert(alert, now, alert.resolved_at.value_or(now + validity)));
   }
 }
 

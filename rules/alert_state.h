@@ -101,7 +101,10 @@ struct AlertTransition {
 
 struct AlertStep {
   std::vector<AlertTransition> transitions;
-  std::vector<Alert> send;     // without external labels; generator_url is left to the caller
+  std::vector<Alert> send;  // without external labels; generator_url is left to the caller
+  // Likewise, but from before a restart: they fired then, and nothing has been seen since. Where somebody
+  // else has looked meanwhile, his word counts.
+  std::vector<Alert> remembered;
   std::string error;           // why the whole step was refused, or the limit that was met; empty when fine
   size_t refused = 0;          // elements beyond the limit
   bool state_changed = false;  // worth writing down

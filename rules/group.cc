@@ -371,7 +371,8 @@ class Run {
       event(rule, kind, std::move(transition.labels),
             transition.held == Held::kNo ? "" : std::string(to_string(transition.held)));
     }
-    finish_sends(rule, std::move(step.send));
+    finish_sends(rule, std::move(step.send), result_.alerts);
+    finish_sends(rule, std::move(step.remembered), result_.remembered);
 
     std::unordered_set<Labels> written;
     for (AlertSample& sample : alert_samples(*rule.alerts)) {
@@ -383,13 +384,13 @@ class Run {
   }
 
  public:
-  void finish_sends(const CompiledRule& rule, std::vector<Alert> alerts) {
+  void finish_sends(const CompiledRule& rule, std::vector<Alert> alerts, std::vector<Alert>& out) {
     for (Alert& alert : alerts) {
       alert.generator_url = rule.generator_url;
       for (const auto& label : group_.options.external_labels) {
         if (!alert.labels.has(label.name)) alert.labels.set(label.name, label.value);
       }
-      result_.alerts.push_back(std::move(alert));
+      out.push_back(std::move(alert));
     }
   }
 
@@ -399,7 +400,7 @@ class Run {
     std::vector<Alert> resolved = rule.alerts->retire(at_);
     for (const Alert& alert : resolved)
       result_.events.push_back({RuleEvent::Kind::kResolved, kRemoved, alert.labels, "the rule was removed"});
-    finish_sends(rule, std::move(resolved));
+    finish_sends(rule, std::move(resolved), result_.alerts);
     result_.state_changed = true;
   }
 

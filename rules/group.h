@@ -104,7 +104,8 @@ struct GroupResult {
   Timestamp at{};       // the evaluation time
   uint64_t missed = 0;  // slots that passed since the last one
   bool evaluated = false;
-  std::vector<Alert> alerts;  // to send: external labels added, generator_url set
+  std::vector<Alert> alerts;      // to send: external labels added, generator_url set
+  std::vector<Alert> remembered;  // likewise, but not seen since a restart (AlertStep)
   std::vector<RuleEvent> events;
   bool state_changed = false;  // snapshot() is worth writing
 };

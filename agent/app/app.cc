@@ -101,8 +101,10 @@ void App::start(std::shared_ptr<const config::Config> config) {
   reader_watch_ = std::make_unique<ReaderWatch>(edge_, *gate_loop_);
   notify_loop_ = std::make_unique<NotifyLoop>(edge_, folder);
   forward_loop_ = std::make_unique<ForwardLoop>(edge_);
-  rule_loop_ = std::make_unique<RuleLoop>(
-      edge_, store_, [this](std::vector<Alert> alerts) { take_alerts(std::move(alerts)); });
+  rule_loop_ = std::make_unique<RuleLoop>(edge_, store_,
+                                          [this](std::vector<Alert> alerts, std::vector<Alert> remembered) {
+                                            take_alerts(std::move(alerts), std::move(remembered));
+                                          });
   fleet_loop_ = std::make_unique<FleetLoop>(edge_, *notify_loop_, config->agent.name);
   probe_loop_ = std::make_unique<ProbeLoop>(
       edge_, store_, page_,
@@ -163,9 +165,10 @@ ProbeLoop::Share App::share_of(const config::Job& job, const config::Target& tar
   return share;
 }
 
-void App::take_alerts(std::vector<Alert> alerts) {
+void App::take_alerts(std::vector<Alert> alerts, std::vector<Alert> remembered) {
   forward_loop_->take_alerts(alerts);
-  fleet_loop_->take_alerts(std::move(alerts));
+  forward_loop_->take_alerts(remembered);
+  fleet_loop_->take_alerts(std::move(alerts), std::move(remembered));
 }
 
 bool App::listen() {

@@ -54,7 +54,7 @@ class App {
   void restore_rule_state();
   void adopt(std::shared_ptr<const config::Config> config);
   ProbeLoop::Share share_of(const config::Job& job, const config::Target& target) const;
-  void take_alerts(std::vector<Alert> alerts);
+  void take_alerts(std::vector<Alert> alerts, std::vector<Alert> remembered = {});
 
   boost::asio::awaitable<HttpResponse> answer(HttpRequest request);
   boost::asio::awaitable<HttpResponse> route(const HttpRequest& request, const HttpTarget& target);

@@ -74,13 +74,20 @@ void FleetLoop::fill_times(Alert& alert) const {
   alert.timeout = true;
 }
 
-void FleetLoop::take_alerts(std::vector<Alert> alerts) {
-  if (link_ == nullptr) return notify_.take_alerts(std::move(alerts));
+void FleetLoop::take_alerts(std::vector<Alert> alerts, std::vector<Alert> remembered) {
   const Timestamp now = edge_.clock.unix_now();
-  for (Alert& alert : alerts) fill_times(alert);
-  std::vector<Alert> combined = sharing_.take_alerts(now, alerts);
+  std::vector<Alert> combined;
+  if (link_ == nullptr) {
+    combined = std::move(alerts);
+  } else {
+    for (Alert& alert : alerts) fill_times(alert);
+    combined = sharing_.take_alerts(now, alerts);
+  }
+  for (Alert& alert : remembered) {
+    if (link_ == nullptr || !sharing_.speaks_of(alert)) combined.push_back(std::move(alert));
+  }
   notify_.take_alerts(std::move(combined));
-  if (sharing_.has_news(now)) wakeup_.notify();
+  if (link_ != nullptr && sharing_.has_news(now)) wakeup_.notify();
 }
 
 void FleetLoop::take_records(std::vector<alerts::SharedRecord> records) {

@@ -21,8 +21,9 @@ class FleetLoop {
   FleetLoop(Edge& edge, NotifyLoop& notify, std::string agent);
 
   void configure(const config::Config& config);
-  // This agent's own alerts; the notify loop gets what the fleet says about them.
-  void take_alerts(std::vector<Alert> alerts);
+  // This agent's own alerts; the notify loop gets what the fleet says about them. Of what is only
+  // `remembered` from before a restart the fleet is not told: who lives has looked meanwhile.
+  void take_alerts(std::vector<Alert> alerts, std::vector<Alert> remembered = {});
   // Called when other agents came or went.
   void set_on_members(std::function<void()> act) { on_members_ = std::move(act); }
 

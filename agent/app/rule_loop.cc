@@ -107,7 +107,8 @@ void RuleLoop::take_result(const rules::Group& group, rules::GroupResult result)
   }
   for (const rules::RuleEvent& event : result.events) log_event(group, event);
   if (result.state_changed) ++changes_;
-  if (!result.alerts.empty()) on_alerts_(std::move(result.alerts));
+  if (!result.alerts.empty() || !result.remembered.empty())
+    on_alerts_(std::move(result.alerts), std::move(result.remembered));
 }
 
 void RuleLoop::log_event(const rules::Group& group, const rules::RuleEvent& event) {

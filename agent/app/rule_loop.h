@@ -18,7 +18,8 @@ namespace sluice::app {
 
 class RuleLoop {
  public:
-  using OnAlerts = std::function<void(std::vector<Alert>)>;
+  // What is seen now, and what has not been seen since a restart.
+  using OnAlerts = std::function<void(std::vector<Alert>, std::vector<Alert>)>;
 
   RuleLoop(Edge& edge, store::SampleStore& store, OnAlerts on_alerts);
 

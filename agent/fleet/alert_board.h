@@ -59,6 +59,7 @@ class AlertBoard {
   // What was published is lost, or did not arrive.
   void publish_again() { changed_ = true; }
 
+  bool speaks_of(Fingerprint alert) const { return alerts_.contains(alert); }
   size_t size() const { return alerts_.size(); }
 
  private:

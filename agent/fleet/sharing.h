@@ -99,6 +99,8 @@ class Sharing {
   const std::vector<std::string>& members() const { return members_; }
   // From the beginning of a round to that of the next.
   Duration period() const;
+  // Whether anybody has said something about it, not long ago.
+  bool speaks_of(const Alert& alert) const { return board_.speaks_of(alert.fingerprint()); }
   // Whether a round has something to publish, as far as is known now.
   bool has_news(Timestamp wall) const;
 

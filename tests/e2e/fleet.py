@@ -222,6 +222,19 @@ class Redis:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+
+
+def another_clock(seconds):
+    """The words before a command that put its wall clock ahead, by means of Debian's libfaketime."""
+    return ["env", "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", f"FAKETIME={seconds:+}s", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+
+
+def can_have_another_clock():
+    """AddressSanitizer cannot be loaded after it."""
+    shown = subprocess.run([*another_clock(1), harness.SLUICE, "--version"], capture_output=True, check=False)
+    return shown.returncode == 0 and not shown.stderr
+
+
 RULES = """
 groups:
   - name: api
@@ -275,9 +288,12 @@ class Fleet:
             values["redis"] = f'{{url: "redis://{self.redis.address}/0", timeout: 500ms}}'
         return dict(values, **changes)
 
-    def start(self, number, config=CONFIG, rules=RULES, ready=True, **changes):
+    def start(self, number, config=CONFIG, rules=RULES, ready=True, clock=0, **changes):
+        """`clock`: how many seconds its wall clock is ahead."""
         values = self.settings(number, **changes)
         address, within = self.network.agent(number)
+        if clock:
+            within = [*within, *another_clock(clock)]
         files = {"rules.yml": rules, "alertmanager.yml": ALERTING % values}
         agent = Agent(config % values, files, address=address, within=within, ready=False)
         agent.number = number
@@ -286,8 +302,8 @@ class Fleet:
             agent.wait_ready()
         return agent
 
-    def start_all(self, count=3, **changes):
-        agents = [self.start(number, ready=False, **changes) for number in range(1, count + 1)]
+    def start_all(self, count=3, clocks=(0, 0, 0), **changes):
+        agents = [self.start(number, ready=False, clock=clocks[number - 1], **changes) for number in range(1, count + 1)]
         for agent in agents:
             agent.wait_ready()
         votes = changes.get("votes", min(count, changes.get("vantages", count)))

@@ -7,10 +7,11 @@ import json
 import os
 import sys
 import time
+import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fleet import CONFIG, FleetCase, main, see  # noqa: E402
+from fleet import CONFIG, FleetCase, can_have_another_clock, main, see  # noqa: E402
 from harness import request  # noqa: E402
 
 
@@ -53,6 +54,34 @@ class FleetAlertsTest(FleetCase):
                                        for name in living))
 
     # Told once -------------------------------------------------------------------------------------------------------
+
+    def test_who_comes_back_does_not_tell_what_is_over_by_now(self):
+        self.start_all()
+        self.one_tells_the_beginning_and_another_the_end()
+
+    @unittest.skipUnless(can_have_another_clock(), "skipped: libfaketime is not installed, or does not go with this binary")
+    def test_clocks_that_are_minutes_apart_change_nothing(self):
+        agents = self.start_all(clocks=(170, 0, -170))
+        apart = [float(request(agent.url + "/api/v1/query?query=time()")[1].split('"')[-2]) - time.time() for agent in agents]
+        self.assertEqual([round(seconds / 10) for seconds in apart], [17, 0, -17], "the agents do have other clocks")
+        self.one_tells_the_beginning_and_another_the_end()
+
+    def one_tells_the_beginning_and_another_the_end(self):
+        dead = self.fleet.targets[0]
+        dead.kill()
+        self.all_fire(dead)
+        see("the flag", lambda: self.fleet.flag(dead))
+        self.settled()
+        self.assertEqual(len(self.triggers(dead)), 1, "told once")
+        holder = self.holder()
+        holder.kill()
+        see("another one tells", lambda: self.redis.get("sluice:{fleet}:lease") not in (None, f"agent-{holder.number}"))
+        dead.revive()
+        see("its end is told", lambda: self.triggers(dead, "resolve"))
+        see("the flag is gone", lambda: not self.fleet.flag(dead))
+        holder.start()
+        self.settled()
+        self.assertEqual((len(self.triggers(dead)), len(self.triggers(dead, "resolve"))), (1, 1), "once each")
 
     def test_what_three_agents_see_is_told_once_and_resolved_once(self):
         self.start_all()

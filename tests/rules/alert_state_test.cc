@@ -70,6 +70,9 @@ std::string play(AlertPolicy policy, const std::string& script) {
       for (const Alert& sent : step.send) {
         if (sent.labels == alert->labels) out << (sent.ends_at <= at(time) ? "+" : "*");
       }
+      for (const Alert& sent : step.remembered) {
+        if (sent.labels == alert->labels) out << "?";
+      }
     }
     if (!step.error.empty()) out << " !" << step.error;
     out << '\n';
@@ -280,9 +283,17 @@ TEST(AlertStateTest, a_restored_alert_is_not_resolved_before_the_data_had_time_t
   EXPECT_EQ(play(policy("15s"), "0s a\n15s a\n-- restart\n60s\n75s\n90s\n"),
             "0s: a=pending\n"
             "15s: a=firing*\n"
-            "60s: a=firing(restart)*\n"
+            "60s: a=firing(restart)?\n"
             "75s: a=firing(restart)\n"
             "90s: a=inactive+\n");
+}
+
+TEST(AlertStateTest, what_is_seen_again_after_a_restart_is_no_memory_any_more) {
+  EXPECT_EQ(play(policy("0s"), "0s a\n-- restart\n60s\n75s a\n90s a\n"),
+            "0s: a=firing*\n"
+            "60s: a=firing(restart)?\n"
+            "75s: a=firing*\n"
+            "90s: a=firing\n");
 }
 
 TEST(AlertStateTest, keep_firing_for_survives_a_restart) {
@@ -290,7 +301,7 @@ TEST(AlertStateTest, keep_firing_for_survives_a_restart) {
   EXPECT_EQ(play(p, "0s a\n15s\n-- restart\n60s\n75s\n90s\n2m15s\n"),
             "0s: a=firing*\n"
             "15s: a=firing(keep_firing_for)\n"
-            "60s: a=firing(restart)*\n"
+            "60s: a=firing(restart)?\n"
             "75s: a=firing(restart)\n"
             "90s: a=firing(keep_firing_for)\n"
             "2m15s: a=inactive+\n");

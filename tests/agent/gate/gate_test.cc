@@ -353,7 +353,9 @@ TEST_F(GateTest, an_agent_from_the_far_future_is_forgotten) {
 
 TEST_F(GateTest, flags_without_a_record_last_longer_when_the_clock_of_redis_is_set_back) {
   redis_.set(pool_keys("auth").record, "{\"version\":1,");
-  redis_.set("auth_server:disabled:https://b", "1");
+  MemoryRedis::Session session;
+  redis_.run(session, {"SET", "auth_server:disabled:https://b", "1", "PXAT",
+                       std::to_string(to_unix_ms(redis_.time() + 180s))});
   turn("n1");
   redis_.set_time(redis_.time() - 60s);
   pass(60s);
