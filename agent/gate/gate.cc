@@ -310,27 +310,6 @@ Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading&
   if (!pool->retiring) facts.members = pool->setup.members;
   facts.other_pools_frozen = other_pools_frozen(name, now);
 
-  Result<Record> record = reading.record ? parse_record(*reading.record)
-                                         : Result<Record>(unavailable("the pool has no decision record"));
-  if (record.has_value()) {
-    pool->recordless_since.reset();
-  } else {
-    if (reading.record) ++pool->counters.unreadable;
-    if (!pool->recordless_since) {
-      pool->recordless_since = now;
-      pool->recordless_since_shared = reading.time;
-      pool->look_at_once = true;
-    }
-    const Duration ttl = pool->setup.policy.flag.ttl;
-    const bool all_have_ended =
-        now - *pool->recordless_since > ttl && reading.time - pool->recordless_since_shared > to_ms(ttl);
-    const bool no_flag_is_out = reading.flags_out && reading.flags_out->empty();
-    if (!no_flag_is_out && !all_have_ended) return record.error();
-    pool->orphans = reading.flags_out.value_or(std::vector<std::string>());
-    record = Record{};
-  }
-  facts.record = std::move(*record);
-
   std::map<std::string, Heard, std::less<>> heard;
   facts.agents.reserve(std::min(reading.votes.size(), kVoteAgentsMax));
   for (const auto& [agent, text] : reading.votes) {
@@ -352,6 +331,32 @@ Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading&
     }
   }
   pool->heard = std::move(heard);
+
+  Result<Record> record = reading.record ? parse_record(*reading.record)
+                                         : Result<Record>(unavailable("the pool has no decision record"));
+  if (record.has_value()) {
+    pool->recordless_since.reset();
+  } else {
+    if (reading.record) ++pool->counters.unreadable;
+    if (!pool->recordless_since) {
+      pool->recordless_since = now;
+      pool->recordless_since_shared = reading.time;
+      pool->look_at_once = true;
+    }
+    const Duration ttl = pool->setup.policy.flag.ttl;
+    const bool all_have_ended =
+        now - *pool->recordless_since > ttl && reading.time - pool->recordless_since_shared > to_ms(ttl);
+    // Agents of another configuration may have flags out whose keys this one does not know.
+    const auto alike = std::count_if(facts.agents.begin(), facts.agents.end(),
+                                     [&](const AgentVotes& votes) { return votes.config == facts.config; });
+    const bool most_are_alike = 2 * static_cast<size_t>(alike) > facts.agents.size() || facts.agents.empty();
+    const bool no_flag_is_out = reading.flags_out && reading.flags_out->empty() && most_are_alike;
+    if (!no_flag_is_out && !all_have_ended) return record.error();
+    pool->orphans = reading.flags_out.value_or(std::vector<std::string>());
+    record = Record{};
+  }
+  facts.record = std::move(*record);
+
   for (const auto& [field, text] : reading.overrides) {
     if (facts.overrides.size() >= kOverridesMax) break;
     auto word = decode_override(field, text);

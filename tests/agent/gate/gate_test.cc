@@ -282,6 +282,21 @@ TEST_F(GateTest, a_damaged_record_is_left_alone_while_a_flag_of_it_is_out) {
   EXPECT_FALSE(flag("https://b")) << "one of two may be disabled, not both";
 }
 
+TEST_F(GateTest, a_lost_record_is_empty_only_for_those_who_know_what_most_know) {
+  AgentVotes other = agent("n1").own_votes("auth", now_, redis_.time());
+  other.agent = "n2";
+  other.config = "with other members";
+  MemoryRedis::Session session;
+  redis_.run(session, {"HSET", pool_keys("auth").votes, "n2", encode_votes(other)});
+  redis_.set(pool_keys("auth").record, "{\"version\":1,");
+  EXPECT_THAT(turn("n1"), ElementsAre(HasSubstr("decision record is no JSON")));
+  EXPECT_THAT(turn("n1"), ElementsAre(HasSubstr("decision record is no JSON")))
+      << "none of its flags is out, but the other one may have some";
+  publish("n3", redis_.time(), Verdict::kUp);
+  EXPECT_THAT(turn("n1"), ElementsAre()) << "two of three know the same";
+  EXPECT_TRUE(redis_.get(pool_keys("auth").record)->starts_with("{\"version\":1,\""));
+}
+
 TEST_F(GateTest, a_flag_that_somebody_set_by_hand_stands_in_nobodys_way_and_is_left_alone) {
   redis_.set("auth_server:disabled:https://b", "1");  // without a TTL: not one of ours
   probe("n1", "https://a", false);
