@@ -43,7 +43,7 @@ struct Subject {
   const Entry* entry = nullptr;    // null: the record says nothing
   const Override* word = nullptr;  // the operator's, not expired
   std::vector<CountedVote> votes;  // fresh ones, of any agent, with a verdict or not
-  bool watched = false;            // a live agent lists it
+  bool watched = false;            // an agent lists it that is or may be alive
   bool fails = false;              // enough for disabling
   bool failing = false;            // as the fleet sees it, whatever the configuration and the dwell time
   bool well = false;               // enough for releasing
@@ -60,6 +60,7 @@ struct Subject {
 
 struct Fleet {
   std::vector<const AgentVotes*> live;
+  std::vector<const AgentVotes*> undated;  // may be alive: what they list is watched, but they do not count
   int expected = 0;
   bool config_majority = false;  // agents with this agent's configuration are a majority of those expected
   bool majority_lives = false;
@@ -73,11 +74,14 @@ Fleet muster(const PoolFacts& facts, const PoolPolicy& policy, Timestamp now) {
   met.reserve(facts.agents.size());
   for (const AgentVotes& agent : facts.agents) {
     if (!met.insert(agent.agent).second) continue;
-    // One whose stamp lies ahead, by another clock than Redis's, does not count, but it is there: without it
-    // the others could be no majority.
     if (is_forgotten(agent, policy, now)) continue;
+    // Undated ones too: without them the others could be no majority.
     ++fleet.expected;
     if (!is_fresh(agent.at, policy, now)) continue;
+    if (!agent.dated) {
+      fleet.undated.push_back(&agent);
+      continue;
+    }
     fleet.live.push_back(&agent);
     if (agent.config == facts.config) ++same_config;
     if (!agent.unwell.empty()) fleet.excluded.insert(agent.agent);
@@ -118,6 +122,11 @@ void hand_out_votes(std::vector<Subject>& subjects, const Fleet& fleet, const Po
                     Timestamp now) {
   std::unordered_map<std::string_view, Subject*> by_target;
   for (Subject& subject : subjects) by_target.emplace(*subject.target, &subject);
+  for (const AgentVotes* agent : fleet.undated) {
+    for (const auto& [target, ballot] : agent->ballots) {
+      if (const auto it = by_target.find(target); it != by_target.end()) it->second->watched = true;
+    }
+  }
   for (const AgentVotes* agent : fleet.live) {
     for (const auto& [target, ballot] : agent->ballots) {
       const auto it = by_target.find(target);

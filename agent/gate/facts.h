@@ -41,6 +41,10 @@ struct AgentVotes {
   std::string config;  // hash of what its verdicts depend on
   std::string unwell;  // why it doubts itself ("event loop 3s late"); its votes do not count then
   Timestamp at;        // when it published this
+  // False while nothing is known of when that really was, as Redis's clock may have been set back meanwhile:
+  // who reads votes for the first time waits for the next ones, and a stamp that lies ahead is none. Such an
+  // agent is expected, but does not count. Not published.
+  bool dated = true;
   // Percent of the last probes of the pool's API (EfficacyPolicy) that failed; -1: it does not probe it.
   int api_failing = -1;
   std::map<std::string, Ballot> ballots;

@@ -290,15 +290,12 @@ PoolFacts Gate::local_facts(std::string_view name, Instant now, Timestamp shared
 
 // Stamps are Redis's time as their writer knew it, and it may have been set back since: then what is long
 // past looks young. So votes are never taken as younger than they have been known here.
-void Gate::age(AgentVotes& votes, const Heard& heard, const PoolPolicy& policy, Instant now,
-               Timestamp shared) {
-  Duration known_for = now - heard.at;
-  // From the future: somebody is there, but of when the votes are nothing is known.
-  if (heard.from_future) known_for = std::max(known_for, vote_lifetime(policy));
-  const Timestamp latest = shared - to_ms(known_for);
+void Gate::age(AgentVotes& votes, const Heard& heard, Instant now, Timestamp shared) {
+  const Timestamp latest = shared - to_ms(now - heard.at);
   for (auto& [target, ballot] : votes.ballots)
     ballot.at = std::min(ballot.at, latest - (votes.at - ballot.at));
   votes.at = std::min(votes.at, latest);
+  votes.dated = heard.dated;
 }
 
 Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading& reading) {
@@ -322,9 +319,11 @@ Result<PoolFacts> Gate::facts(std::string_view name, Instant now, const Reading&
       if (known != pool->heard.end() && known->second.stamp == votes->at) {
         as_heard = known->second;
       } else {
-        as_heard = {votes->at, now, votes->at > reading.time + kFutureMax};
+        const bool newer = known != pool->heard.end() && known->second.stamp < votes->at;
+        const bool from_future = votes->at > reading.time + kFutureMax;
+        as_heard = {votes->at, now, (newer || agent == agent_) && !from_future};
       }
-      age(*votes, as_heard, pool->setup.policy, now, reading.time);
+      age(*votes, as_heard, now, reading.time);
       facts.agents.push_back(std::move(*votes));
     } else {
       ++pool->counters.unreadable;

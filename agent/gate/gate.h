@@ -140,8 +140,7 @@ class Gate {
   // An error when the record is missing or unreadable: flags may be out that it would have told of. The next
   // read plan asks for them (doubtful_flags). When there are none, or after a whole TTL, by this agent's
   // clock and by Redis's, which may have been set back, the record is taken as empty, and written; flags that
-  // are out even then are removed, unless
-  // they have no TTL: those are somebody else's.
+  // are out even then are removed, unless they have no TTL: those are somebody else's.
   Result<PoolFacts> facts(std::string_view pool, Instant now, const Reading& reading);
   GateEffects tick(std::string_view pool, Instant now, const PoolFacts& facts, Timestamp shared);
   void committed(std::string_view pool, const GateEffects& effects);
@@ -158,7 +157,7 @@ class Gate {
   struct Heard {
     Timestamp stamp;
     Instant at{};
-    bool from_future = false;  // the stamp was, by more than kFutureMax
+    bool dated = false;
   };
   struct Pool {
     PoolSetup setup;
@@ -190,8 +189,7 @@ class Gate {
   Pool* find(std::string_view pool);
   const Pool* find(std::string_view pool) const;
   int other_pools_frozen(std::string_view pool, Instant now) const;
-  static void age(AgentVotes& votes, const Heard& heard, const PoolPolicy& policy, Instant now,
-                  Timestamp shared);
+  static void age(AgentVotes& votes, const Heard& heard, Instant now, Timestamp shared);
   static size_t vantages(const Pool& pool);
   void assign(Pool& pool);
   void refresh_view(Pool& pool, const PoolFacts& facts, const PoolDecision& decision, Timestamp shared);

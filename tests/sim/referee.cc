@@ -28,6 +28,11 @@ gate::Record record_of(const std::optional<std::string>& text) {
   return record.has_value() ? std::move(*record) : gate::Record{};
 }
 
+// Of votes: who it is and when.
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, text.find('\n') + 1);
+}
+
 bool is_flagged(const gate::Entry& entry, Timestamp now) {
   return entry.state != gate::Entry::State::kEnabled && entry.lease > now;
 }
@@ -51,6 +56,7 @@ void Referee::on_start(size_t agent) {
     seen.last_down = last_down;
   }
   std::erase_if(looks_, [&](const auto& look) { return look.first.first == agent; });
+  std::erase_if(met_, [&](const auto& met) { return met.first.first == agent; });
 }
 
 void Referee::on_probe(size_t agent, const std::string& pool, const std::string& target, bool good) {
@@ -73,6 +79,15 @@ void Referee::on_configure(size_t agent) {
     seen.policy = setup->health;
     seen.good_in_a_row = seen.bad_in_a_row = 0;
   }
+  // A pool that comes back may be what it was, or begin anew.
+  for (auto& [key, voters] : met_) {
+    if (key.first != agent || world_.setup(world_.agents()[agent].generation, key.second) != nullptr)
+      continue;
+    for (auto& [voter, met] : voters) {
+      met.surely_dated = false;
+      met.pool_left = true;
+    }
+  }
 }
 
 void Referee::on_votes(const std::string& agent, const std::string& pool, Timestamp stamp) {
@@ -85,6 +100,26 @@ void Referee::on_look(size_t agent, const std::string& pool, const World::Basis&
   auto& looks = looks_[{agent, pool}];
   looks.push_back({basis.at, world_.now(), basis.time});
   while (basis.at - looks.front().read_at > kMemoryMax) looks.pop_front();
+
+  std::map<std::string, Met, std::less<>> read;
+  const auto& known = met_[{agent, pool}];
+  const auto& items = basis.votes().items;
+  for (size_t i = 0; i + 1 < items.size(); i += 2) {
+    const auto votes = gate::decode_votes(items[i].text, first_line(items[i + 1].text));
+    if (votes.has_error()) continue;
+    const bool own = votes->agent == world_.agents()[agent].name;
+    Met met{votes->at, own, own};
+    if (const auto before = known.find(votes->agent); before != known.end()) {
+      const bool newer = before->second.stamp < votes->at;
+      if (before->second.stamp == votes->at) {
+        met = before->second;
+      } else if (!own) {
+        met = {votes->at, newer, newer && !before->second.pool_left};
+      }
+    }
+    read.emplace(votes->agent, met);
+  }
+  met_[{agent, pool}] = std::move(read);
 }
 
 void Referee::on_set_back(Duration back) {
@@ -158,10 +193,19 @@ std::vector<Referee::Look> Referee::first_looks(const Case& commit, const Voter&
   return first;
 }
 
+Referee::Met Referee::met(const Case& commit, const Voter& voter) const {
+  const auto all = met_.find({commit.agent, commit.pool});
+  // Who decided is dead by now, and what it knew is not known here any more.
+  if (all == met_.end()) return {voter.votes.at, true, false};
+  const auto met = all->second.find(voter.votes.agent);
+  return met == all->second.end() || met->second.stamp != voter.votes.at ? Met{voter.votes.at, true, false}
+                                                                         : met->second;
+}
+
 // Whether the decision may have counted what carries this stamp. Redis's clock may have been set back since,
-// or the voter may not know that it was. Who has just come goes by the stamp; who has seen these votes before
-// knows that they are no younger than that, and if they came from the future then, that they are worth
-// nothing.
+// or the voter may not know that it was. Who has just come knows nothing of when these votes were written,
+// until it reads the next ones; who has seen them before knows that they are no younger than that, and if
+// they came from the future then, that they are worth nothing.
 bool Referee::may_count(const Case& commit, const Voter& voter, Timestamp stamp) const {
   const Duration fresh_for = lifetime(commit.setup);
   const std::vector<Look> first = first_looks(commit, voter);
@@ -169,7 +213,8 @@ bool Referee::may_count(const Case& commit, const Voter& voter, Timestamp stamp)
     return voter.votes.at > look.time + gate::kFutureMax;
   });
   const Duration known_for = commit.basis.at - first.back().at + (voter.votes.at - stamp);
-  return !from_future && known_for < fresh_for && commit.basis.time - stamp < fresh_for;
+  return met(commit, voter).dated && !from_future && known_for < fresh_for &&
+         commit.basis.time - stamp < fresh_for;
 }
 
 // Whether it must have: young by the stamp, and in truth, and never from the future.
@@ -178,7 +223,7 @@ bool Referee::must_count(const Case& commit, const Voter& voter, Timestamp stamp
   const std::vector<Look> first = first_looks(commit, voter);
   const bool from_future =
       std::any_of(first.begin(), first.end(), [&](const Look& look) { return voter.votes.at > look.time; });
-  return !from_future && commit.basis.time - stamp < fresh_for &&
+  return met(commit, voter).surely_dated && !from_future && commit.basis.time - stamp < fresh_for &&
          commit.basis.at - voter.sent_first + (voter.votes.at - stamp) < fresh_for;
 }
 
@@ -504,8 +549,7 @@ void Referee::on_sample() {
     const gate::PoolPolicy& policy = any != nullptr ? any->policy : gate::PoolPolicy{};
     int expected = 0;
     for (const auto& [name, text] : world_.redis().hash(gate::pool_keys(pool).votes)) {
-      // Their first line says who it is and when.
-      const auto agent = gate::decode_votes(name, std::string_view(text).substr(0, text.find('\n') + 1));
+      const auto agent = gate::decode_votes(name, first_line(text));
       if (agent.has_value() && world_.redis().time() - agent->at < policy.agent_memory) ++expected;
     }
     if (able_lately * 2 > expected && able > 0) note(quorum_possible_at_, pool);

@@ -57,6 +57,13 @@ class Referee {
     Instant at{};       // by the agent
     Timestamp time;     // Redis's, when they were read
   };
+  struct Met {  // what one agent has read of another's votes
+    Timestamp stamp;
+    // Older ones were read before: these were written since, whatever the clocks say.
+    bool dated = false;
+    bool surely_dated = false;  // and the pool has not left the configuration in between
+    bool pool_left = false;
+  };
   // The votes that a commit rests on, and the agents behind them.
   struct Voter {
     gate::AgentVotes votes;
@@ -75,6 +82,7 @@ class Referee {
     const gate::PoolSetup& setup;  // decided with this one
   };
 
+  Met met(const Case& commit, const Voter& voter) const;
   Votes count_votes(const Case& commit) const;
   std::set<std::string> find_sick(const Case& commit, const Votes& votes) const;
   std::vector<Look> first_looks(const Case& commit, const Voter& voter) const;
@@ -101,6 +109,7 @@ class Referee {
       votes_sent_;  // by agent and pool: stamp, and when really
   // By agent and pool, of this life of it.
   std::map<std::pair<size_t, std::string>, std::deque<Look>> looks_;
+  std::map<std::pair<size_t, std::string>, std::map<std::string, Met, std::less<>>> met_;
   Timestamp ended_until_{};  // the latest that Redis's clock ever was before it was set back
   std::map<std::string, Instant> leases_end_;     // per pool: whatever was out when a clock was set back
   std::map<std::string, Instant> orphans_until_;  // per pool: flags without record are possible until then

@@ -608,6 +608,7 @@ void World::decide(size_t index, const std::string& pool, Instant asked,
   agent.clock.learn(asked, now, reading.time);
   // An agent that was stopped in the middle must not act on what it knew before.
   const bool late = now - asked > kCommandTimeout;
+  if (!late) referee_->on_look(index, pool, *basis);
   const auto facts =
       late ? Result<gate::PoolFacts>(unavailable("late")) : agent.gate->facts(pool, now, reading);
   if (facts.has_error()) {
@@ -615,7 +616,6 @@ void World::decide(size_t index, const std::string& pool, Instant asked,
     agent.gate->unreachable(pool, now, agent.clock.at(now));
     return;
   }
-  referee_->on_look(index, pool, *basis);
   const gate::GateEffects effects = agent.gate->tick(pool, now, *facts, reading.time);
   ++counts_.decisions;
   for (const gate::GateEvent& event : effects.events) {

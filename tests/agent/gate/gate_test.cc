@@ -330,10 +330,40 @@ TEST_F(GateTest, an_agent_with_another_clock_is_expected_but_its_votes_do_not_co
   EXPECT_EQ(agent("n1").view("auth")->live_agents, 1);
   EXPECT_EQ(agent("n1").view("auth")->targets[0].fleet, Verdict::kUnknown) << "one of two is no majority";
   publish("n2", redis_.time(), Verdict::kDown);
+  turn("n1");
+  pass(1s);
+  publish("n2", redis_.time(), Verdict::kDown);
   EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
 }
 
+TEST_F(GateTest, who_reads_votes_for_the_first_time_waits_for_the_next_ones) {
+  publish("n2", redis_.time(), Verdict::kDown);
+  probe("n1", "https://a", false);
+  EXPECT_THAT(turn("n1"), ElementsAre()) << "n2 may be dead, and Redis's clock set back since";
+  EXPECT_EQ(agent("n1").view("auth")->expected_agents, 2);
+  pass(1s);
+  EXPECT_THAT(turn("n1"), ElementsAre()) << "the same ones";
+  publish("n2", redis_.time(), Verdict::kDown);
+  EXPECT_THAT(turn("n1"), ElementsAre("disable https://a"));
+}
+
+TEST_F(GateTest, votes_that_a_fail_over_brings_to_light_again_do_not_count) {
+  const Timestamp published = redis_.time();
+  publish("n2", published, Verdict::kDown);
+  turn("n1");
+  pass(1s);
+  publish("n2", redis_.time(), Verdict::kDown);
+  turn("n1");
+  EXPECT_EQ(agent("n1").view("auth")->live_agents, 2);
+  publish("n2", published, Verdict::kDown);
+  turn("n1");
+  EXPECT_EQ(agent("n1").view("auth")->live_agents, 1);
+}
+
 TEST_F(GateTest, votes_do_not_grow_young_again_when_the_clock_of_redis_is_set_back) {
+  publish("n2", redis_.time(), Verdict::kDown);
+  turn("n1");
+  pass(1s);
   const Timestamp published = redis_.time();
   publish("n2", published, Verdict::kDown);
   turn("n1");
