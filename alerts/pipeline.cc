@@ -291,11 +291,10 @@ void Pipeline::State::drop_alert(Fingerprint fingerprint, Effects& effects) {
 void Pipeline::State::drop_conversation(Conversation& conversation, Effects& effects) {
   Group& group = *conversation.group;
   if (!conversation.log.blank() || conversation.log.told_at != Timestamp{}) {
-    RecordWriter record('c');
-    conversation.name().write(record);
-    record.append_to(effects.journal);
+    std::string key = conversation.name().key();
+    effects.journal += gone_conversation(key);
     // What one that stands by told and could not share yet is not gone for those that go on.
-    if (sharing && telling) effects.shared.push_back({false, record.record().substr(2), ""});
+    if (sharing && telling) effects.shared.push_back({false, std::move(key), ""});
   }
   if (conversation.phase == Conversation::Phase::kWaiting)
     outbox.remove(conversation.endpoint, conversation.id);

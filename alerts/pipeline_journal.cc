@@ -104,6 +104,18 @@ void ConversationName::write(RecordWriter& out) const {
   out.text(receiver).text(group_key).text(integration);
 }
 
+std::string ConversationName::key() const {
+  RecordWriter record('C');
+  write(record);
+  return record.record().substr(2);
+}
+
+ConversationName ConversationName::of(std::string_view key) {
+  const std::string record = "C\t" + std::string(key);
+  RecordReader in(record);
+  return read(in);
+}
+
 ConversationName Conversation::name() const {
   return {group->receiver, group->key, to->name()};
 }
@@ -160,8 +172,9 @@ std::string Pipeline::State::to_text(const Silence& silence) {
 }
 
 void Pipeline::State::save(const Silence& silence, Effects& effects) {
-  effects.journal += to_text(silence);
-  if (sharing) effects.shared.push_back({true, silence.id, to_text(silence)});
+  std::string text = to_text(silence);
+  effects.journal += text;
+  if (sharing) effects.shared.push_back({true, silence.id, std::move(text)});
 }
 
 std::string Pipeline::State::snapshot() const {

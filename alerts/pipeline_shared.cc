@@ -28,10 +28,9 @@ LogEntry together(const LogEntry& ours, const LogEntry& theirs) {
 
 void Pipeline::State::share(const Conversation& conversation, Effects& effects) const {
   if (!sharing) return;
-  RecordWriter name('C'), record('C');
-  conversation.name().write(name);
+  RecordWriter record('C');
   conversation.write(record);
-  SharedRecord shared{false, name.record().substr(2), to_line(record.record())};
+  SharedRecord shared{false, conversation.name().key(), to_line(record.record())};
   for (const Fingerprint fingerprint : united(conversation.log.open, conversation.log.owed)) {
     const auto alert = alerts.find(fingerprint);
     if (alert != alerts.end()) journal_alert(*alert->second->alert, shared.text);
@@ -62,9 +61,7 @@ void Pipeline::State::share_again(Effects& effects) {
 
 void Pipeline::State::learn(const SharedNews& news, Effects& effects) {
   for (const std::string& key : news.known) {
-    const std::string record = "C\t" + key;
-    RecordReader in(record);
-    Conversation* conversation = find_conversation(ConversationName::read(in));
+    Conversation* conversation = find_conversation(ConversationName::of(key));
     if (conversation == nullptr || !std::exchange(conversation->unshared, false)) continue;
     keep(*conversation, effects);
   }

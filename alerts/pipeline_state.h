@@ -35,6 +35,9 @@ struct ConversationName {
   auto operator<=>(const ConversationName&) const = default;
   void write(RecordWriter& out) const;
   static ConversationName read(RecordReader& in);
+  // As one text: SharedRecord::key.
+  std::string key() const;
+  static ConversationName of(std::string_view key);
 };
 
 struct SavedConversation {

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -18,6 +19,12 @@ std::optional<T> parse_whole(std::string_view text, int base = 10) {
   const auto [stop, error] = std::from_chars(text.data(), end, value, base);
   if (error != std::errc() || stop != end) return std::nullopt;
   return value;
+}
+
+// The same, and not negative.
+inline std::optional<int64_t> parse_count(std::string_view text) {
+  const auto value = parse_whole<int64_t>(text);
+  return value && *value >= 0 ? value : std::nullopt;
 }
 
 }  // namespace sluice

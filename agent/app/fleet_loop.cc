@@ -1,5 +1,8 @@
 #include "agent/app/fleet_loop.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "agent/app/shared_redis.h"
 #include "core/random.h"
 
@@ -75,19 +78,18 @@ void FleetLoop::fill_times(Alert& alert) const {
 }
 
 void FleetLoop::take_alerts(std::vector<Alert> alerts, std::vector<Alert> remembered) {
-  const Timestamp now = edge_.clock.unix_now();
-  std::vector<Alert> combined;
   if (link_ == nullptr) {
-    combined = std::move(alerts);
-  } else {
-    for (Alert& alert : alerts) fill_times(alert);
-    combined = sharing_.take_alerts(now, alerts);
+    std::move(remembered.begin(), remembered.end(), std::back_inserter(alerts));
+    return notify_.take_alerts(std::move(alerts));
   }
+  const Timestamp now = edge_.clock.unix_now();
+  for (Alert& alert : alerts) fill_times(alert);
+  std::vector<Alert> combined = sharing_.take_alerts(now, alerts);
   for (Alert& alert : remembered) {
-    if (link_ == nullptr || !sharing_.speaks_of(alert)) combined.push_back(std::move(alert));
+    if (!sharing_.speaks_of(alert)) combined.push_back(std::move(alert));
   }
   notify_.take_alerts(std::move(combined));
-  if (link_ != nullptr && sharing_.has_news(now)) wakeup_.notify();
+  if (sharing_.has_news(now)) wakeup_.notify();
 }
 
 void FleetLoop::take_records(std::vector<alerts::SharedRecord> records) {

@@ -292,9 +292,9 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
   }
   for (auto& [name, text] : told) {
     const auto known = told_.find(name);
-    const auto before = told_before_.find(name);
-    const bool old = lost && before != told_before_.end() && before->second == stable_hash(text);
-    if ((known == told_.end() || known->second != text) && !old) learn(name, text, told_pending_);
+    const bool same = known != told_.end() && known->second.text == text;
+    const bool old = lost && known != told_.end() && known->second.before == stable_hash(text);
+    if (!same && !old) learn(name, text, told_pending_);
     know_told(name, std::move(text));
   }
   for (const auto& [name, text] : silences) {
@@ -307,9 +307,10 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
 
 void Sharing::know_told(const std::string& conversation, std::string text) {
   const auto [known, fresh] = told_.try_emplace(conversation);
-  if (known->second == text) return;
-  if (!fresh) told_before_[conversation] = stable_hash(known->second);
-  known->second = std::move(text);
+  Told& told = known->second;
+  if (told.text == text) return;
+  if (!fresh) told.before = stable_hash(told.text);
+  told.text = std::move(text);
 }
 
 void Sharing::take_others(Moment at, Lines texts, News& news) {
@@ -351,7 +352,6 @@ void Sharing::published(Moment at, News& news) {
     if (settle(told_pending_, name, text)) news.told.known.push_back(name);
     if (text.empty()) {
       told_.erase(name);
-      told_before_.erase(name);
     } else {
       know_told(name, text);
     }

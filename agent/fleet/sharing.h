@@ -153,11 +153,14 @@ class Sharing {
   Instant members_due_{};
 
   std::optional<std::string> version_;  // of what was read
-  Lines told_, silences_;               // as read or written: key -> text
-  // What stood there before: key -> hash of the text. A fail-over brings it to light again.
-  std::map<std::string, uint64_t, std::less<>> told_before_;
-  Lines others_;                // agent -> its alerts as text
-  std::string alerts_written_;  // this agent's, as text
+  Lines silences_;                      // as read or written: key -> text
+  struct Told {
+    std::string text;
+    uint64_t before = 0;  // hash of what stood there before: a fail-over may bring it to light again
+  };
+  std::map<std::string, Told, std::less<>> told_;  // likewise
+  Lines others_;                                   // agent -> its alerts as text
+  std::string alerts_written_;                     // this agent's, as text
   // What is still to be shared: key -> text, empty for what is gone.
   Lines told_pending_, silences_pending_;
 

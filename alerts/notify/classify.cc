@@ -31,20 +31,15 @@ std::string snippet(std::string_view body) {
   return truncate_characters(line, kDetailCharactersMax);
 }
 
-std::optional<int64_t> parse_digits(std::string_view text) {
-  const auto value = parse_whole<int64_t>(text);
-  return value && *value >= 0 ? value : std::nullopt;
-}
-
 // "Wed, 21 Oct 2015 07:28:00 GMT", the only form that senders may produce (RFC 9110).
 std::optional<Timestamp> parse_http_date(std::string_view text) {
   constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   if (text.size() != 29 || text.substr(25) != " GMT" || text[3] != ',') return std::nullopt;
   const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
-  const auto day = parse_digits(text.substr(5, 2)), year = parse_digits(text.substr(12, 4));
-  const auto hour = parse_digits(text.substr(17, 2)), minute = parse_digits(text.substr(20, 2)),
-             second = parse_digits(text.substr(23, 2));
+  const auto day = parse_count(text.substr(5, 2)), year = parse_count(text.substr(12, 4));
+  const auto hour = parse_count(text.substr(17, 2)), minute = parse_count(text.substr(20, 2)),
+             second = parse_count(text.substr(23, 2));
   if (month == kMonths.end() || !day || !year || !hour || !minute || !second) return std::nullopt;
   using namespace std::chrono;
   const year_month_day date(std::chrono::year(static_cast<int>(*year)),
@@ -66,7 +61,7 @@ std::optional<json::object> parse_object(std::string_view body) {
 // The header, else what Slack writes into the body of a 429.
 std::optional<Duration> retry_after(const HttpResponse& response, Timestamp now) {
   const std::string_view header = find_header(response.headers, "Retry-After");
-  if (const auto seconds = parse_digits(header); seconds && !header.empty()) {
+  if (const auto seconds = parse_count(header); seconds && !header.empty()) {
     return std::min<Duration>(std::chrono::seconds(std::min<int64_t>(*seconds, 86'400)), 24h);
   }
   if (const auto at = parse_http_date(header)) return std::max<Duration>(*at - now, Duration::zero());

@@ -23,11 +23,6 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-std::optional<int64_t> parse_digits(std::string_view text) {
-  const auto value = parse_whole<int64_t>(text);
-  return value && *value >= 0 ? value : std::nullopt;
-}
-
 // An age larger than this says the same: for ever.
 constexpr Duration kAgeMax = days(365 * 10);
 
@@ -55,7 +50,7 @@ CacheAdvice cache_advice(const HttpHeaders& headers, Timestamp now) {
       if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
         value = value.substr(1, value.size() - 2);
       }
-      if (auto seconds = parse_digits(value)) advice.max_age = bounded_age(*seconds);
+      if (auto seconds = parse_count(value)) advice.max_age = bounded_age(*seconds);
     }
   }
   if (forbidden) return {Duration::zero()};

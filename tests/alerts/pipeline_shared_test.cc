@@ -60,8 +60,18 @@ class PipelineSharedTest : public testing::Test {
     return news;
   }
 
+  // That the others have read all of it.
+  static SharedNews read(const Agent& agent) {
+    SharedNews news;
+    for (const auto& [key, text] : agent.shared) news.known.push_back(key);
+    return news;
+  }
+
   std::shared_ptr<const Config> config_ = script::ConfigReader().read(
       {"receiver ops webhook", "route * -> ops by alertname wait 0s interval 1s repeat 4h"});
+  // All alerts in one group.
+  std::shared_ptr<const Config> together_ =
+      script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
   Agent teller{config_}, standby{config_};
 };
 
@@ -144,9 +154,7 @@ TEST_F(PipelineSharedTest, what_both_told_while_they_could_not_hear_each_other_i
 }
 
 TEST_F(PipelineSharedTest, the_end_that_one_told_does_not_close_what_the_other_told_later) {
-  const auto together =
-      script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
-  Agent first(together), second(together);
+  Agent first(together_), second(together_);
   for (Agent* agent : {&first, &second}) agent->take(agent->pipeline.set_sharing(kNow, true));
   first.fire(kNow, "A");
   first.fire(kNow, "B");
@@ -174,9 +182,7 @@ TEST_F(PipelineSharedTest, the_end_that_one_told_does_not_close_what_the_other_t
 }
 
 TEST_F(PipelineSharedTest, a_third_that_was_alone_too_takes_nothing_away) {
-  const auto together =
-      script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
-  std::array<Agent, 3> agents{Agent(together), Agent(together), Agent(together)};
+  std::array<Agent, 3> agents{Agent(together_), Agent(together_), Agent(together_)};
   for (size_t i = 0; i < 3; ++i) {
     agents[i].take(agents[i].pipeline.set_sharing(kNow, true));
     agents[i].fire(kNow, std::string(1, static_cast<char>('A' + i)));
@@ -186,7 +192,7 @@ TEST_F(PipelineSharedTest, a_third_that_was_alone_too_takes_nothing_away) {
   last.take(last.pipeline.learn(kNow + 1s, shared(agents[0])));
   EXPECT_FALSE(last.shared.empty()) << "it has something to add";
   last.take(last.pipeline.learn(kNow + 2s, shared(agents[1])));  // before it could
-  Agent holder(together);
+  Agent holder(together_);
   holder.take(holder.pipeline.learn(kNow + 3s, shared(last)));
   for (const std::string name : {"A", "B", "C"}) holder.resolve(kNow + 10s, name);
   holder.take(holder.pipeline.step(kNow + 12s));
@@ -198,9 +204,7 @@ TEST_F(PipelineSharedTest, what_others_have_read_is_theirs_to_change) {
   teller.fire(kNow, "A");
   teller.answer(kNow);
   standby.take(standby.pipeline.learn(kNow, shared(teller)));
-  SharedNews known;
-  for (const auto& [key, text] : teller.shared) known.known.push_back(key);
-  teller.take(teller.pipeline.learn(kNow + 1s, known));
+  teller.take(teller.pipeline.learn(kNow + 1s, read(teller)));
   teller.take(teller.pipeline.set_telling(kNow + 1s, false));
   standby.take(standby.pipeline.set_telling(kNow + 1s, true));
   standby.resolve(kNow + 5s, "A");
@@ -218,9 +222,7 @@ TEST_F(PipelineSharedTest, a_repetition_without_an_answer_is_nothing_that_others
   teller.fire(kNow, "A");
   teller.answer(kNow);
   standby.take(standby.pipeline.learn(kNow, shared(teller)));
-  SharedNews known;
-  for (const auto& [key, text] : teller.shared) known.known.push_back(key);
-  teller.take(teller.pipeline.learn(kNow + 1s, known));
+  teller.take(teller.pipeline.learn(kNow + 1s, read(teller)));
   for (Agent* agent : {&teller, &standby}) agent->fire(later - 200s, "A");
   teller.take(teller.pipeline.step(later));
   ASSERT_EQ(teller.sent.size(), 1u);
@@ -250,8 +252,7 @@ TEST_F(PipelineSharedTest, what_was_told_before_it_was_killed_is_shared_when_it_
   again.take(again.pipeline.set_telling(kNow + 60s, false));
   EXPECT_TRUE(again.shared.empty());
   again.take(again.pipeline.set_sharing(kNow + 60s, true));
-  SharedNews known;
-  for (const auto& [key, text] : again.shared) known.known.push_back(key);
+  const SharedNews known = read(again);
   ASSERT_EQ(known.known.size(), 1u);
   standby.take(standby.pipeline.learn(kNow + 60s, shared(again)));
   standby.take(standby.pipeline.set_telling(kNow + 61s, true));
@@ -268,9 +269,7 @@ TEST_F(PipelineSharedTest, what_was_told_before_it_was_killed_is_shared_when_it_
 }
 
 TEST_F(PipelineSharedTest, what_others_tell_while_a_message_is_under_way_is_not_lost) {
-  const auto together =
-      script::ConfigReader().read({"receiver ops webhook", "route * -> ops wait 0s interval 1s repeat 4h"});
-  Agent first(together), second(together);
+  Agent first(together_), second(together_);
   for (Agent* agent : {&first, &second}) agent->take(agent->pipeline.set_sharing(kNow, true));
   first.fire(kNow, "A");
   first.answer(kNow);
