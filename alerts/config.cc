@@ -21,7 +21,9 @@ std::string_view Integration::kind() const {
 }
 
 std::string Integration::name() const {
-  return fmt::format("{}/{}/{}", receiver, kind(), index);
+  std::string name = receiver;
+  name.append("/").append(kind()).append("/").append(std::to_string(index));
+  return name;
 }
 
 std::string Integration::endpoint() const {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <limits>
 
 #include "core/random.h"
@@ -13,22 +15,34 @@ namespace {
 
 constexpr size_t kChecksumDigits = 16;
 
+bool is_special(char c) {
+  return c == '\t' || c == '\n' || c == '\\';
+}
+
 void append_field(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    switch (c) {
-      case '\t':
-        out += "\\t";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      default:
-        out += c;
-    }
+  for (;;) {
+    const auto special = std::find_if(value.begin(), value.end(), is_special);
+    out.append(value.begin(), special);
+    if (special == value.end()) return;
+    out += '\\';
+    out += *special == '\t' ? 't' : *special == '\n' ? 'n' : '\\';
+    value.remove_prefix(static_cast<size_t>(special - value.begin()) + 1);
   }
+}
+
+template <typename T>
+void append_number(std::string& out, T value, int base) {
+  std::array<char, 20> digits{};
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr);
+}
+
+void append_line(std::string& out, std::string_view record) {
+  std::string checksum;
+  append_number(checksum, stable_hash(record), 16);
+  out.append(kChecksumDigits - checksum.size(), '0').append(checksum);
+  out += ' ';
+  out += record;
+  out += '\n';
 }
 
 }  // namespace
@@ -40,12 +54,14 @@ RecordWriter& RecordWriter::text(std::string_view value) {
 }
 
 RecordWriter& RecordWriter::integer(int64_t value) {
-  fmt::format_to(std::back_inserter(text_), "\t{}", value);
+  text_ += '\t';
+  append_number(text_, value, 10);
   return *this;
 }
 
 RecordWriter& RecordWriter::bits(uint64_t value) {
-  fmt::format_to(std::back_inserter(text_), "\t{:x}", value);
+  text_ += '\t';
+  append_number(text_, value, 16);
   return *this;
 }
 
@@ -72,11 +88,14 @@ RecordWriter& RecordWriter::alert(const Alert& value) {
 }
 
 void RecordWriter::append_to(std::string& out) const {
-  out += to_line(text_);
+  append_line(out, text_);
 }
 
 std::string to_line(std::string_view record) {
-  return fmt::format("{:016x} {}\n", stable_hash(record), record);
+  std::string line;
+  line.reserve(kChecksumDigits + record.size() + 2);
+  append_line(line, record);
+  return line;
 }
 
 RecordReader::RecordReader(std::string_view record) {

@@ -21,7 +21,10 @@ namespace sluice::alerts {
 // Builds one record. The kind is a letter that readers switch on.
 class RecordWriter {
  public:
-  explicit RecordWriter(char kind) : text_(1, kind) {}
+  explicit RecordWriter(char kind) {
+    text_.reserve(512);
+    text_ += kind;
+  }
 
   RecordWriter& text(std::string_view value);
   RecordWriter& integer(int64_t value);

@@ -123,15 +123,22 @@ std::string format_rfc3339(Timestamp at) {
   const sys_days day = floor<days>(t);
   const year_month_day date{day};
   const hh_mm_ss<milliseconds> clock{t - day};
-  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());
-  if (clock.subseconds().count() != 0) {
-    std::string fraction = fmt::format(".{:03}", clock.subseconds().count());
-    while (fraction.back() == '0') fraction.pop_back();
-    text += fraction;
-  }
-  return text + "Z";
+  // By hand, as every message and every answer of the API is full of times.
+  std::string text = "0000-00-00T00:00:00.000";
+  const auto put = [&](size_t end, int64_t value) {
+    for (; value != 0; value /= 10) text[--end] = static_cast<char>('0' + value % 10);
+  };
+  put(4, static_cast<int>(date.year()));
+  put(7, static_cast<unsigned>(date.month()));
+  put(10, static_cast<unsigned>(date.day()));
+  put(13, clock.hours().count());
+  put(16, clock.minutes().count());
+  put(19, clock.seconds().count());
+  put(23, clock.subseconds().count());
+  while (text.back() == '0' && text.size() > 20) text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  text += 'Z';
+  return text;
 }
 
 Result<Timestamp> parse_rfc3339(std::string_view text) {

@@ -15,8 +15,10 @@ namespace asio = boost::asio;
 namespace {
 
 // A journal that is larger than this and than the snapshot is begun afresh behind a new one.
-constexpr size_t kJournalBytesMin = 4 << 20;
+constexpr size_t kJournalBytesMin = 8 << 20;
 constexpr Duration kSyncDelay = 100ms;  // of entries that nothing waits for: many share one fsync
+// Of a burst of answers: each write costs two changes of threads. The first one does not wait.
+constexpr Duration kAppendPause = 5ms;
 constexpr Duration kWrittenMax = 2s;
 constexpr Duration kSnapshotPause = 2s;  // while the disk fails: a snapshot makes good what the journal lacks
 constexpr size_t kStateBytesMax = 1 << 30;  // as many alerts as the pipeline takes have a tenth of this
@@ -102,7 +104,7 @@ alerts::notify::NotifierOptions notifier_options(const config::Config& config) {
 }
 
 NotifyLoop::NotifyLoop(Edge& edge, std::string folder)
-    : edge_(edge), folder_(std::move(folder)), wakeup_(edge) {}
+    : edge_(edge), folder_(std::move(folder)), wakeup_(edge), append_wakeup_(edge) {}
 
 std::string NotifyLoop::path(std::string_view name) const {
   return folder_ + "/" + std::string(name);
@@ -297,6 +299,9 @@ void NotifyLoop::append() {
 
 asio::awaitable<void> NotifyLoop::append_pending() {
   while (!pending_.empty()) {
+    while (!append_at_once_ && edge_.clock.now() < append_again_at_)
+      co_await append_wakeup_.wait_until(append_again_at_);
+    append_again_at_ = edge_.clock.now() + kAppendPause;
     const std::string journal = std::exchange(pending_, {});
     const uint64_t upto = accepted_;
     const std::string file = path(kJournal);
@@ -308,13 +313,19 @@ asio::awaitable<void> NotifyLoop::append_pending() {
     append_failed_ = written.has_error();
     if (append_failed_) judge_write(written);
   }
-  appending_ = false;
+  appending_ = append_at_once_ = false;
   wakeup_.notify();
+}
+
+asio::awaitable<void> NotifyLoop::append_all() {
+  append_at_once_ = appending_;
+  append_wakeup_.notify();
+  while (appending_) co_await wakeup_.wait_until(Instant::max());
 }
 
 // Until all that is accepted is on disk.
 asio::awaitable<void> NotifyLoop::sync() {
-  while (appending_) co_await wakeup_.wait_until(Instant::max());
+  co_await append_all();
   const uint64_t upto = appended_;
   if (upto == synced_) co_return;
   if (!append_failed_) {
@@ -342,7 +353,7 @@ void NotifyLoop::judge_write(const Result<void>& written) {
 asio::awaitable<void> NotifyLoop::write_snapshot() {
   // The journal is brought up to the moment of the snapshot first: should we die between the two files, it
   // says nothing older than the snapshot does.
-  while (appending_) co_await wakeup_.wait_until(Instant::max());
+  co_await append_all();
   snapshotting_ = true;
   const uint64_t upto = accepted_;
   const std::string text = pipeline_->snapshot(edge_.clock.unix_now());

@@ -89,6 +89,7 @@ class NotifyLoop {
   void accept(alerts::Effects effects);
   void append();
   boost::asio::awaitable<void> append_pending();
+  boost::asio::awaitable<void> append_all();
   boost::asio::awaitable<void> sync();
   boost::asio::awaitable<void> write_snapshot();
   void judge_write(const Result<void>& written);
@@ -109,6 +110,8 @@ class NotifyLoop {
   std::deque<Outgoing> queue_;
   std::string pending_;  // journal that is not in the file yet
   bool appending_ = false, append_failed_ = false, snapshotting_ = false;
+  bool append_at_once_ = false;
+  Instant append_again_at_{};
   // Effects with a journal, counted: all; those that must be on disk before anything more is sent; those in
   // the file; those on disk. Without a folder, nothing is waited for.
   uint64_t accepted_ = 0, before_send_ = 0, appended_ = 0, synced_ = 0;
@@ -121,7 +124,7 @@ class NotifyLoop {
   Instant snapshot_again_at_{};  // while it fails
   size_t in_flight_ = 0;
   NotifyLoopStats stats_;
-  Wakeup wakeup_;
+  Wakeup wakeup_, append_wakeup_;
   bool stopping_ = false;
   Instant stop_deadline_ = Instant::max();
 };

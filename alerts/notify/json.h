@@ -7,6 +7,6 @@
 
 namespace sluice::alerts::notify {
 
-boost::json::object to_json(const Labels& labels);
+boost::json::object to_json(const Labels& labels, boost::json::storage_ptr memory = {});
 
 }  // namespace sluice::alerts::notify

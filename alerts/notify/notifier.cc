@@ -177,9 +177,9 @@ void for_each_template(const Integration& integration,
   }
 }
 
-boost::json::object to_json(const Labels& labels) {
-  boost::json::object out;
-  for (const auto& label : labels) out[label.name] = label.value;
+boost::json::object to_json(const Labels& labels, boost::json::storage_ptr memory) {
+  boost::json::object out(labels.size(), std::move(memory));
+  for (const auto& label : labels) out.emplace(label.name, label.value);
   return out;
 }
 

@@ -2,9 +2,10 @@
 """What 10,000 alerts in 10,000 groups cost, to the last webhook: Debian's Alertmanager and the sluice binary, one after the other,
 with the same configuration, the same posts and a real receiver on loopback.
 
-    tests/bench/alertmanager.py [--sluice build/release/sluice] [--alerts 10000]
+    tests/bench/alertmanager.py [--sluice build/release/sluice] [--alerts 10000] [--rounds 3]
 
-Exits 1 unless sluice needs at most 64 MiB and a fifth of the processor time.
+Exits 1 unless sluice needs at most 64 MiB and, by the medians of the rounds, a fifth of the processor time: either of them
+may take a third more in one round than in the next.
 """
 import argparse
 import asyncio
@@ -86,11 +87,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sluice", default=os.environ.get("SLUICE", "build/release/sluice"))
     parser.add_argument("--alerts", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if not shutil.which("prometheus-alertmanager"):
         print("skipped: prometheus-alertmanager is not installed")
         return 77
     receiver = Receiver()
+    rounds = [compare(options, receiver) for _ in range(options.rounds)]
+    their_cpu, our_cpu, our_memory = (sorted(column)[len(rounds) // 2] for column in zip(*rounds))
+    good = our_memory <= MEMORY_MIB and our_cpu <= CPU_SHARE * their_cpu
+    print(f"{our_cpu / their_cpu:.1%} of the processor time: {'within the bars' if good else 'NOT within the bars'}")
+    return 0 if good else 1
+
+
+def compare(options, receiver):
+    """Once each: their processor seconds, ours, and our MiB."""
     with tempfile.TemporaryDirectory() as folder:
         alertmanager = Path(folder, "alertmanager.yml")
         alertmanager.write_text(CONFIG.format(port=receiver.port))
@@ -102,9 +113,7 @@ def main():
         our_cpu, our_memory = measure("Sluice", [options.sluice, "run", f"--config.file={folder}/sluice.yml", f"--store.path={folder}/state",
                                                  f"--web.listen-address=127.0.0.1:{ours}", "--log.level=error"],
                                       f"http://127.0.0.1:{ours}", receiver, options.alerts)
-    good = our_memory <= MEMORY_MIB and our_cpu <= CPU_SHARE * their_cpu
-    print(f"{our_cpu / their_cpu:.1%} of the processor time: {'within the bars' if good else 'NOT within the bars'}")
-    return 0 if good else 1
+    return their_cpu, our_cpu, our_memory
 
 
 if __name__ == "__main__":
