@@ -92,6 +92,14 @@ bool Saved::apply(std::string_view record) {
   return in.ok();
 }
 
+void Saved::take(Saved later) {
+  for (auto& [fingerprint, alert] : later.alerts) alerts.insert_or_assign(fingerprint, std::move(alert));
+  for (auto& [name, conversation] : later.conversations)
+    conversations.insert_or_assign(name, std::move(conversation));
+  for (auto& [id, silence] : later.silences) silences.insert_or_assign(id, std::move(silence));
+  gone.merge(later.gone);
+}
+
 ConversationName ConversationName::read(RecordReader& in) {
   ConversationName name;
   name.receiver = in.text();
@@ -268,6 +276,10 @@ Conversation* Pipeline::State::conversation_for(const ConversationName& name,
   for (const auto& to : receiver->integrations) {
     if (to->name() != name.integration) continue;
     const auto found = groups.find(slot(name.receiver, name.group_key));
+    if (found == groups.end() && groups.size() >= options.groups_max) {
+      ++counters.groups_refused_total;
+      return nullptr;
+    }
     Group& group = found != groups.end()
                        ? *found->second
                        : closing_group(name.receiver, name.group_key, saved.route_key, saved.labels);

@@ -1,5 +1,7 @@
 // What other agents that tell the same people must know, and what they say.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "alerts/pipeline_state.h"
@@ -22,6 +24,20 @@ LogEntry together(const LogEntry& ours, const LogEntry& theirs) {
   both.open = united(theirs.open, ours.open);
   both.owed = without(united(theirs.owed, ours.owed), both.open);
   return both;
+}
+
+// All of a text or nothing: an alert without its conversation would be told as a new one.
+Result<Saved> read_shared(std::string_view text) {
+  const auto records = split_records(text);
+  if (!records) return records.error();
+  if (static_cast<ptrdiff_t>(records->size()) != std::count(text.begin(), text.end(), '\n') ||
+      (!text.empty() && text.back() != '\n'))
+    return invalid("its last line is damaged");
+  Saved saved;
+  for (const std::string_view record : *records) {
+    if (!saved.apply(record)) return invalid(fmt::format("this makes no sense: {:?}", record.substr(0, 200)));
+  }
+  return saved;
 }
 
 }  // namespace
@@ -67,10 +83,16 @@ void Pipeline::State::learn(const SharedNews& news, Effects& effects) {
   }
   if (news.lost) share_again(effects);
 
-  const auto records = split_records(news.records);
-  if (!records) return;
   Saved saved;
-  for (const std::string_view record : *records) (void)saved.apply(record);
+  for (const std::string& text : news.texts) {
+    auto one = read_shared(text);
+    if (one) {
+      saved.take(std::move(*one));
+    } else {
+      effects.events.push_back(
+          {LogLevel::kWarn, "what another agent shares cannot be read", {{"error", one.error().message}}});
+    }
+  }
   for (auto& [id, silence] : saved.silences) {
     const Silence* known = silences.find(id);
     if (known != nullptr && known->updated_at == silence.updated_at) continue;

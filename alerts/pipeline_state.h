@@ -56,6 +56,8 @@ struct Saved {
 
   // False when the record makes no sense.
   bool apply(std::string_view record);
+  // Everything of `later`, which counts where both speak of the same.
+  void take(Saved later);
 };
 
 // An alert in a group.

@@ -28,10 +28,10 @@ struct SharedNews {
   std::vector<std::string> known;
   // Some of what this agent shared was lost, and nobody knows which part.
   bool lost = false;
-  // What others wrote: texts of shared records, one after the other.
-  std::string records;
+  // What others wrote: the texts of shared records. One that is damaged is passed over, and said so.
+  std::vector<std::string> texts;
 
-  bool empty() const { return known.empty() && !lost && records.empty(); }
+  bool empty() const { return known.empty() && !lost && texts.empty(); }
 };
 
 }  // namespace sluice::alerts

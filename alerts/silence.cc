@@ -131,7 +131,7 @@ Result<Silences::Change> Silences::expire(Timestamp now, std::string_view id) {
 }
 
 void Silences::restore(Silence silence) {
-  put(std::move(silence));
+  if (silences_.size() < silences_max_ || silences_.contains(silence.id)) put(std::move(silence));
 }
 
 std::vector<std::string> Silences::collect(Timestamp now) {

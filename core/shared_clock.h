@@ -10,13 +10,20 @@
 
 namespace sluice {
 
-// The answer of TIME, its two elements. Empty when they are no numbers.
+// Whether it can be one of Redis's times. Anybody may have written those that agents read there, and two of
+// them must not differ by more than a Duration can hold, 292 years.
+constexpr bool is_redis_time(Timestamp at) {
+  return at >= Timestamp{} && at < from_unix_ms(7'258'118'400'000);  // 1970 to 2199
+}
+
+// The answer of TIME, its two elements. Empty when they make no such time.
 inline std::optional<Timestamp> redis_time(std::string_view seconds, std::string_view micros) {
   const auto whole = parse_whole<int64_t>(seconds), rest = parse_whole<int64_t>(micros);
-  constexpr int64_t kSecondsMax = 253'402'300'799;  // the year 9999
+  constexpr int64_t kSecondsMax = 1'000'000'000'000;
   if (!whole || !rest || *whole < 0 || *whole > kSecondsMax || *rest < 0 || *rest >= 1'000'000)
     return std::nullopt;
-  return from_unix_ms(*whole * 1000 + *rest / 1000);
+  const Timestamp time = from_unix_ms(*whole * 1000 + *rest / 1000);
+  return is_redis_time(time) ? std::optional(time) : std::nullopt;
 }
 
 class SharedClock {

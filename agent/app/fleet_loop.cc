@@ -98,6 +98,8 @@ void FleetLoop::take_records(std::vector<alerts::SharedRecord> records) {
 }
 
 void FleetLoop::take_news(fleet::News news) {
+  for (const std::string& what : news.unreadable)
+    edge_.log.warn("what another agent shares cannot be read", {{"error", what}});
   notify_.learn(news.told);
   if (!news.alerts.empty()) notify_.take_alerts(std::move(news.alerts));
   if (news.members_changed) on_members_();

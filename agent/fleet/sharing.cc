@@ -281,7 +281,7 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
   version_ = version;
   take_others(at, std::move(alerts), news);
   const auto learn = [&](const std::string& name, const std::string& text, Lines& pending) {
-    news.told.records += text;
+    news.told.texts.push_back(text);
     pending.erase(name);
   };
   for (auto it = told_.begin(); it != told_.end();) {
@@ -317,7 +317,7 @@ void Sharing::take_others(Moment at, Lines texts, News& news) {
   texts.erase(self_);
   const auto replace = [&](const std::string& agent, std::string_view text) {
     const auto said = read_alerts(text, offset(at));
-    if (!said) return;
+    if (!said) return news.unreadable.push_back(fmt::format("alerts of {}: {}", agent, said.error().message));
     for (Alert& alert : board_.replace(at.wall, agent, *said)) news.alerts.push_back(std::move(alert));
   };
   for (const auto& [agent, text] : texts) {

@@ -79,6 +79,8 @@ struct News {
   alerts::SharedNews told;       // to be learned first
   std::vector<Alert> alerts;     // as the fleet sees them now
   bool members_changed = false;  // other agents came or went
+  // What made no sense and was passed over, for the log: of whom, and why.
+  std::vector<std::string> unreadable;
 };
 
 struct Moment {

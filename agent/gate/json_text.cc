@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "core/shared_clock.h"
+
 namespace sluice::gate {
 
 namespace json = boost::json;
@@ -60,8 +62,8 @@ void JsonReader::time(std::string_view key, Timestamp& out) {
   if (value == nullptr) return;
   boost::system::error_code code;
   const double seconds = value->to_number<double>(code);
-  // Years 1970 to 9999: everything else is not a time that an agent wrote.
-  if (code || !(seconds >= 0 && seconds < 253'402'300'800.0))
+  const bool finite = !code && std::abs(seconds) < 1e12;
+  if (!finite || !is_redis_time(from_unix_ms(std::llround(seconds * 1000))))
     return fail(key, "must be a time in Unix seconds");
   out = from_unix_ms(std::llround(seconds * 1000));
 }

@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 
 #include "agent/gate/json_text.h"
+#include "core/labels.h"
+#include "core/shared_clock.h"
 #include "core/whole_number.h"
 
 namespace sluice::gate {
@@ -29,9 +31,8 @@ std::string_view cut(std::string_view& text, char separator) {
 
 bool read_time(std::string_view word, Timestamp& out) {
   const auto ms = parse_whole<int64_t>(word);
-  if (!ms || *ms < 0 || *ms >= 253'402'300'800'000) return false;
-  out = from_unix_ms(*ms);
-  return true;
+  out = from_unix_ms(ms.value_or(-1));
+  return is_redis_time(out);
 }
 
 bool read_percent(std::string_view word, int& out) {
@@ -82,6 +83,9 @@ std::string encode_votes(const AgentVotes& votes) {
 Result<AgentVotes> decode_votes(std::string_view agent, std::string_view text) {
   if (text.size() > kVotesBytesMax)
     return limit_met(fmt::format("votes of {:?} are longer than {} bytes", agent, kVotesBytesMax));
+  // What they say goes into the record, which is JSON.
+  if (!is_valid_utf8(agent) || !is_valid_utf8(text))
+    return invalid(fmt::format("votes of {:?} are not UTF-8", agent));
   AgentVotes votes;
   votes.agent = agent;
   std::string_view line = cut(text, '\n');

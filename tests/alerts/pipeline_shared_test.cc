@@ -56,7 +56,8 @@ class PipelineSharedTest : public testing::Test {
   // All that it shared, as another one reads it.
   static SharedNews shared(const Agent& agent) {
     SharedNews news;
-    for (const auto& [key, text] : agent.shared) news.records += text.empty() ? gone_conversation(key) : text;
+    for (const auto& [key, text] : agent.shared)
+      news.texts.push_back(text.empty() ? gone_conversation(key) : text);
     return news;
   }
 
@@ -282,6 +283,37 @@ TEST_F(PipelineSharedTest, what_others_tell_while_a_message_is_under_way_is_not_
   second.take(second.pipeline.step(kNow + 6s));
   ASSERT_EQ(second.sent.size(), 1u);
   EXPECT_EQ(second.sent[0].notifications[0].alerts.size(), 2u);
+}
+
+TEST_F(PipelineSharedTest, what_is_damaged_is_passed_over_as_a_whole_and_said_so) {
+  teller.fire(kNow, "A");
+  teller.fire(kNow, "B");
+  teller.answer(kNow);
+  SharedNews news = shared(teller);
+  ASSERT_EQ(news.texts.size(), 2u);
+  for (size_t damaged : {0u, 1u}) {
+    for (const bool end : {false, true}) {
+      SharedNews partly = news;
+      std::string& text = partly.texts[damaged];
+      text[end ? text.size() - 3 : 20] ^= 1;
+      Agent reader(config_);
+      const Effects effects = reader.pipeline.learn(kNow, partly);
+      ASSERT_EQ(effects.events.size(), 1u);
+      EXPECT_EQ(effects.events[0].level, LogLevel::kWarn);
+      EXPECT_EQ(reader.pipeline.alerts(kNow).size(), 1u) << "the other one is known";
+    }
+  }
+}
+
+TEST_F(PipelineSharedTest, what_others_share_keeps_to_the_limits) {
+  PipelineOptions few;
+  few.groups_max = 1;
+  Pipeline pipeline(config_, few);
+  teller.fire(kNow, "A");
+  teller.fire(kNow, "B");
+  teller.answer(kNow);
+  (void)pipeline.learn(kNow, shared(teller));
+  EXPECT_EQ(pipeline.groups(kNow).size(), 1u);
 }
 
 TEST_F(PipelineSharedTest, a_memory_that_lost_something_is_told_all_of_it_again) {

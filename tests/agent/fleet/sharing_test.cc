@@ -11,6 +11,7 @@
 namespace sluice::fleet {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -77,7 +78,7 @@ class SharingTest : public testing::Test {
         News news = agent.sharing.answered(moment(agent), reads);
         if (on_news_) on_news_(agent, news);
         for (Alert& said : news.alerts) agent.news.alerts.push_back(std::move(said));
-        agent.news.told.records += news.told.records;
+        for (std::string& text : news.told.texts) agent.news.told.texts.push_back(std::move(text));
         agent.news.told.lost = agent.news.told.lost || news.told.lost;
         agent.news.members_changed = agent.news.members_changed || news.members_changed;
         continue;
@@ -172,7 +173,7 @@ TEST_F(SharingTest, what_the_last_holder_told_comes_before_the_next_one_may_tell
   for (int seconds = 0; role(b_) != Role::kHolder; ++seconds) {
     ASSERT_LT(seconds, 10) << "the takeover";
     rounds({&b_});
-    learned += b_.news.told.records;
+    for (const std::string& text : b_.news.told.texts) learned += text;
   }
   EXPECT_THAT(learned, HasSubstr("first"));
 }
@@ -214,7 +215,7 @@ TEST_F(SharingTest, what_arrived_without_an_answer_is_known_again) {
   EXPECT_THAT(field(kTold, "group"), HasSubstr("first"));
   const std::string version = *redis_.get(kVersion);
   rounds({&a_}, 2);
-  EXPECT_THAT(a_.news.told.records, IsEmpty()) << "it is its own word";
+  EXPECT_THAT(a_.news.told.texts, IsEmpty()) << "it is its own word";
   EXPECT_EQ(redis_.get(kVersion), version) << "and not written twice";
 }
 
@@ -247,14 +248,14 @@ TEST_F(SharingTest, what_a_fail_over_brings_to_light_again_is_no_news) {
   say(a_, told("second"));
   round(a_);
   round(b_);
-  EXPECT_THAT(b_.news.told.records, HasSubstr("second"));
+  EXPECT_THAT(b_.news.told.texts, Contains(HasSubstr("second")));
   redis_.lose_writes_after(before);
   ASSERT_EQ(field(kTold, "group"), "first");
   share_again(a_, "second");
   for (Agent* agent : {&b_, &a_}) {
     now_ += 500ms;
     round(*agent);
-    EXPECT_THAT(agent->news.told.records, IsEmpty());
+    EXPECT_THAT(agent->news.told.texts, IsEmpty());
   }
   EXPECT_EQ(field(kTold, "group"), "second");
 }
@@ -283,12 +284,15 @@ TEST_F(SharingTest, what_was_told_while_alone_comes_together_with_the_word_of_th
   say(a_, told("second"));
   round(a_);
   on_news_ = [&](Agent& agent, const News& news) {
-    if (news.told.records.find("second") != std::string::npos) say(agent, told("both"));
+    for (const std::string& text : news.told.texts) {
+      if (text.find("second") != std::string::npos) say(agent, told("both"));
+    }
   };
   rounds({&b_}, 2);
   EXPECT_THAT(field(kTold, "group"), HasSubstr("both"));
   rounds({&a_});
-  EXPECT_THAT(a_.news.told.records, HasSubstr("both")) << "the one that tells learns what it did not tell";
+  EXPECT_THAT(a_.news.told.texts, Contains(HasSubstr("both")))
+      << "the one that tells learns what it did not tell";
 }
 
 TEST_F(SharingTest, a_silence_that_was_changed_elsewhere_meanwhile_is_not_put_back) {
@@ -300,7 +304,7 @@ TEST_F(SharingTest, a_silence_that_was_changed_elsewhere_meanwhile_is_not_put_ba
   round(b_);
   up_ = true;
   rounds({&b_});
-  EXPECT_THAT(b_.news.told.records, HasSubstr("newer"));
+  EXPECT_THAT(b_.news.told.texts, Contains(HasSubstr("newer")));
   EXPECT_FALSE(b_.sharing.has_news(moment(b_).wall));
 }
 

@@ -43,7 +43,9 @@ TEST(VotesTest, damage_is_an_error_that_names_the_agent) {
   const std::string text = encode_votes(example());
   for (const std::string& bad :
        {std::string(), std::string("v2\t1"), std::string("v1\tyesterday\n"), std::string("v1\t-5\n"),
-        text + "x\t0\t1\t1\tr\tt", text + "u\t0\t1\n", text + "u\t0\tx\t1\tr\tt"}) {
+        text + "x\t0\t1\t1\tr\tt", text + "u\t0\t1\n", text + "u\t0\tx\t1\tr\tt",
+        // A time that others cannot be subtracted from, and what would make a record that nobody can read.
+        text + "d\t1\t91799199970000\t1\tr\tt", text + "d\t1\t1\t1\tconnect_r\xef\tt"}) {
     const auto read = decode_votes("node-1", bad);
     ASSERT_TRUE(read.has_error()) << bad;
     EXPECT_THAT(read.error().message, HasSubstr("node-1"));
