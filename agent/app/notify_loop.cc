@@ -17,8 +17,9 @@ namespace {
 // A journal that is larger than this and than the snapshot is begun afresh behind a new one.
 constexpr size_t kJournalBytesMin = 8 << 20;
 constexpr Duration kSyncDelay = 100ms;  // of entries that nothing waits for: many share one fsync
-// Of a burst of answers: each write costs two changes of threads. The first one does not wait.
-constexpr Duration kAppendPause = 5ms;
+// Of a long burst of answers several share a write, as each costs two changes of threads; the first 20 do not
+// wait.
+constexpr Duration kAppendPause = 5ms, kAppendsAhead = 20 * kAppendPause;
 constexpr Duration kWrittenMax = 2s;
 constexpr Duration kSnapshotPause = 2s;  // while the disk fails: a snapshot makes good what the journal lacks
 constexpr size_t kStateBytesMax = 1 << 30;  // as many alerts as the pipeline takes have a tenth of this
@@ -301,7 +302,7 @@ asio::awaitable<void> NotifyLoop::append_pending() {
   while (!pending_.empty()) {
     while (!append_at_once_ && edge_.clock.now() < append_again_at_)
       co_await append_wakeup_.wait_until(append_again_at_);
-    append_again_at_ = edge_.clock.now() + kAppendPause;
+    append_again_at_ = std::max(append_again_at_, edge_.clock.now() - kAppendsAhead) + kAppendPause;
     const std::string journal = std::exchange(pending_, {});
     const uint64_t upto = accepted_;
     const std::string file = path(kJournal);
