@@ -22,7 +22,7 @@ demo=(
 test=(
   redis-sentinel nginx-light prometheus prometheus-alertmanager openssl iproute2 python3-yaml python3-aiosmtpd
   clang-format-19 clang-tidy-19
-  haproxy libnginx-mod-http-lua lua-nginx-redis python3-django python3-django-redis
+  haproxy dnsmasq-base libnginx-mod-http-lua lua-nginx-redis python3-django python3-django-redis
 )
 
 case ${1:-} in

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,22 @@ probes:
     static_configs: [{{targets: [{targets}]}}]
     upstream: {{flag: {{key: ":1:pickled:{{target}}", value: "off for now", encoding: pickle, ttl: {ttl}s}}}}
 """
+
+
+def addresses_of(name, port):
+    """Asks a DNS server on loopback for A records: RFC 1035, as far as a plain answer goes."""
+    question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0\0\x01\0\x01"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(2)
+        udp.connect(("127.0.0.1", port))
+        try:
+            udp.send(b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0" + question)
+            answer = udp.recv(4096)
+        except OSError:
+            return []
+    records = answer[12 + len(question):]
+    # Each is a pointer to the name, type, class, TTL, length 4 and the address.
+    return [".".join(str(byte) for byte in records[at + 12:at + 16]) for at in range(0, 16 * answer[7], 16)]
 
 
 class Upstream:
@@ -145,6 +162,11 @@ class ReadersTest(unittest.TestCase):
         see("enabled: requests again", self.gets_traffic(path))
         if not through_redis:
             return
+        key = {"auth": "auth_server:disabled:", "django": ":1:auth_server:disabled:", "pickled": ":1:pickled:"}[pool] + target
+        self.redis_cli("SET", key, "1")
+        see("set by hand, without a TTL: no more requests", self.gets_none(path))
+        self.redis_cli("DEL", key)
+        see("removed by hand: requests again", self.gets_traffic(path))
         self.sluice("disable", target, "--pool", pool, "--reason", "test")
         see("disabled again", self.gets_none(path))
         # Nobody renews the lease.
@@ -276,6 +298,46 @@ class ReadersTest(unittest.TestCase):
         self.redis_cli("FLUSHALL")
         self.agent.start()
         see("requests again", self.gets_traffic("/from-haproxy"))
+
+    def test_dns(self):
+        if shutil.which("dnsmasq") is None:
+            self.skipTest("dnsmasq-base is not installed")
+        port, hosts, pid = free_port(), f"{self.dir}/auth.hosts", f"{self.dir}/dnsmasq.pid"
+        with open(f"{READERS}/dns/dnsmasq.conf", encoding="utf-8") as file:
+            text = file.read()
+        for old, new in (("port=5353", f"port={port}"), ("/run/dnsmasq.pid", pid), ("/run/sluice/auth.hosts", hosts)):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        with open(f"{self.dir}/dnsmasq.conf", "w", encoding="utf-8") as file:
+            file.write(text)
+        servers = {f"127.0.0.{i + 2}": upstream for i, upstream in enumerate(self.upstreams)}
+        os.chmod(self.dir, 0o755)  # dnsmasq does not stay root
+        self.run_client("dnsmasq", "--keep-in-foreground", f"--conf-file={self.dir}/dnsmasq.conf")
+        see("dnsmasq runs", lambda: os.path.exists(pid))
+        script = self.run_client(f"{READERS}/dns/sluice_hosts.py", "--redis", f"redis://127.0.0.1:{self.redis_port}/0",
+                                 "--pool", "auth", "--key", "auth_server:disabled:{target}", "--name", "auth.internal",
+                                 "--hosts", hosts, "--dnsmasq-pid", pid, "--reader", "dns", "--poll", "0.2",
+                                 *(f"{upstream.url}={address}" for address, upstream in servers.items()))
+        see("the name leads to all", lambda: len(addresses_of("auth.internal", port)) == 2)
+        stop = threading.Event()
+
+        def ask():
+            while not stop.wait(0.02):
+                for address in addresses_of("auth.internal", port):
+                    request(servers[address].url + "/from-dns")
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
+        self.obeys("/from-dns", "auth")
+        see("it acknowledges", lambda: self.redis_cli("HEXISTS", "sluice:{auth}:readers", "dns") == "1")
+        self.sluice("disable", self.upstreams[0].url, "--pool", "auth", "--reason", "test")
+        see("disabled: no more requests", self.gets_none("/from-dns"))
+        script.terminate()
+        script.wait()
+        see("stopped, it leaves all servers in the name", self.gets_traffic("/from-dns"))
+        self.assertEqual(self.redis_cli("HEXISTS", "sluice:{auth}:readers", "dns"), "0")
 
     def test_a_reader_that_does_not_look_is_noticed(self):
         client = self.run_client("/usr/bin/python3", f"{ROOT}/tests/e2e/readers/python_client.py", str(self.redis_port),

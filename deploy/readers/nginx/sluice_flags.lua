@@ -13,6 +13,7 @@ local function poll(premature, options)
     local key = options.key:gsub("{target}", (server.target:gsub("%%", "%%%%")))
     local left_ms = client:pttl(key)
     if not left_ms then return end
+    if left_ms == -1 then left_ms = (options.ttl or 30) * 1000 end -- it does not expire: somebody set it by hand
     if left_ms > 0 then
       ngx.shared.sluice:set(server.target, true, left_ms / 1000)
     else
@@ -22,7 +23,7 @@ local function poll(premature, options)
   client:set_keepalive(10000, 1)
 end
 
--- In init_worker_by_lua: options = {redis_host, redis_port, key, servers = {{target, host, port}, ...}}
+-- In init_worker_by_lua: options = {redis_host, redis_port, key, ttl (seconds, 30), servers = {{target, host, port}, ...}}
 function M.start(options)
   M.servers = options.servers
   if ngx.worker.id() == 0 then

@@ -5,8 +5,9 @@
 //   const servers = flags.usable();
 
 export class Flags {
-  constructor(client, { pool, targets, key = "{pool}:disabled:{target}", name, prefix = "sluice", pollMs = 1000 }) {
+  constructor(client, { pool, targets, key = "{pool}:disabled:{target}", name, prefix = "sluice", pollMs = 1000, ttlMs = 30000 }) {
     Object.assign(this, { client, pool, targets, name, pollMs });
+    this.ttlMs = ttlMs; // of a flag that has none, because somebody set it by hand
     this.keys = targets.map((target) => key.replace("{pool}", pool).replace("{target}", target));
     this.epochKey = `${prefix}:{${pool}}:epoch`;
     this.readersKey = `${prefix}:{${pool}}:readers`;
@@ -30,7 +31,10 @@ export class Flags {
         this.client.get(this.epochKey),
         ...this.keys.map((key) => this.client.pTTL(key)),
       ]);
-      this.targets.forEach((target, i) => this.disabledUntil.set(target, left[i] > 0 ? asked + left[i] : 0));
+      this.targets.forEach((target, i) => {
+        const leftMs = left[i] === -1 ? this.ttlMs : left[i]; // -1: it does not expire; -2: there is none
+        this.disabledUntil.set(target, leftMs > 0 ? asked + leftMs : 0);
+      });
       this.polls += 1;
       if (this.name) await this.client.hSet(this.readersKey, this.name, `${Number(epoch ?? 0)} ${this.polls}`);
     } catch {

@@ -12,8 +12,9 @@ import redis
 
 
 class Flags:
-    def __init__(self, client, pool, targets, key="{pool}:disabled:{target}", name=None, prefix="sluice", poll_s=1.0):
+    def __init__(self, client, pool, targets, key="{pool}:disabled:{target}", name=None, prefix="sluice", poll_s=1.0, ttl_s=30.0):
         self.client, self.pool, self.targets, self.name, self.poll_s = client, pool, list(targets), name, poll_s
+        self.ttl_s = ttl_s  # of a flag that has none, because somebody set it by hand
         self.keys = [key.format(pool=pool, target=target) for target in self.targets]
         self.epoch_key, self.readers_key = (f"{prefix}:{{{pool}}}:{what}" for what in ("epoch", "readers"))
         self.disabled_until = dict.fromkeys(self.targets, 0.0)  # by our own monotonic clock
@@ -34,8 +35,9 @@ class Flags:
                 for key in self.keys:
                     pipe.pttl(key)
                 epoch, *left_ms = pipe.execute()
-                for target, left in zip(self.targets, left_ms):
-                    self.disabled_until[target] = asked + left / 1000 if left > 0 else 0.0
+                for target, left in zip(self.targets, left_ms):  # -1: it does not expire; -2: there is none
+                    left_s = self.ttl_s if left == -1 else max(left, 0) / 1000
+                    self.disabled_until[target] = asked + left_s if left_s else 0.0
                 self.polls += 1
                 if self.name:  # acknowledge: the epoch we act on, and something that changes
                     self.client.hset(self.readers_key, self.name, f"{int(epoch or 0)} {self.polls}")
@@ -45,6 +47,10 @@ class Flags:
     def run(self):
         while not self.stopped.wait(self.poll_s):
             self.poll()
+        self.leave()
+
+    def leave(self):
+        """Nobody need wait for us any more."""
         if self.name:
             try:
                 self.client.hdel(self.readers_key, self.name)
