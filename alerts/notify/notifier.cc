@@ -179,7 +179,13 @@ void for_each_template(const Integration& integration,
 
 boost::json::object to_json(const Labels& labels, boost::json::storage_ptr memory) {
   boost::json::object out(labels.size(), std::move(memory));
-  for (const auto& label : labels) out.emplace(label.name, label.value);
+  for (const auto& label : labels) {
+    if (is_valid_utf8(label.value)) {
+      out.emplace(label.name, label.value);
+    } else {
+      out.emplace(label.name, valid_utf8(label.value));
+    }
+  }
   return out;
 }
 

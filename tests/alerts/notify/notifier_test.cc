@@ -243,6 +243,17 @@ TEST(NotifierTest, basic_auth_is_encoded) {
   EXPECT_EQ(find_header(request->request.headers, "Authorization"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
+TEST(NotifierTest, what_is_no_utf8_is_replaced_in_every_body) {
+  WebhookConfig webhook;
+  webhook.url.value = "http://a/";
+  Notification n = golden_notification(false);
+  Alert alert = golden_alert(0);
+  alert.annotations = Labels{{"summary", "cut \xef here"}};
+  n.alerts = {{std::make_shared<const Alert>(alert), false}};
+  const auto body = body_of(request_of(integration_of("hook", webhook), {n}, Look::kSluice));
+  EXPECT_EQ(body.at("alerts").at(0).at("annotations").at("summary").as_string(), "cut \xEF\xBF\xBD here");
+}
+
 TEST(NotifierTest, a_webhook_shows_at_most_max_alerts_and_counts_the_rest) {
   WebhookConfig webhook;
   webhook.url.value = "http://a/";
