@@ -281,9 +281,10 @@ asio::awaitable<Result<HttpResponse>> fetch(Net& net, HttpRequest request, Fetch
     one.pool = options.pool;
     HttpExchange seen = co_await exchange(net, request, *url, std::move(one));
     if (seen.fault) {
-      // Only the host: the path of a webhook is a secret.
+      // Only the host: the path of a webhook is a secret. A fault may begin with the address that it leads to.
       Error error = to_error(*seen.fault);
-      error.message = fmt::format("{}: {}", url->authority(), error.message);
+      const std::string host = url->authority() + ": ";
+      if (!error.message.starts_with(host)) error.message.insert(0, host);
       co_return error;
     }
     const std::string location(find_header(seen.headers, "Location"));
