@@ -19,7 +19,7 @@ constexpr bool is_redis_time(Timestamp at) {
 // The answer of TIME, its two elements. Empty when they make no such time.
 inline std::optional<Timestamp> redis_time(std::string_view seconds, std::string_view micros) {
   const auto whole = parse_whole<int64_t>(seconds), rest = parse_whole<int64_t>(micros);
-  constexpr int64_t kSecondsMax = 1'000'000'000'000;
+  constexpr int64_t kSecondsMax = 1'000'000'000'000;  // can be counted in milliseconds
   if (!whole || !rest || *whole < 0 || *whole > kSecondsMax || *rest < 0 || *rest >= 1'000'000)
     return std::nullopt;
   const Timestamp time = from_unix_ms(*whole * 1000 + *rest / 1000);

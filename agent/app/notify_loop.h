@@ -89,6 +89,7 @@ class NotifyLoop {
   void accept(alerts::Effects effects);
   void append();
   boost::asio::awaitable<void> append_pending();
+  // Until nothing is left to be appended.
   boost::asio::awaitable<void> append_all();
   boost::asio::awaitable<void> sync();
   boost::asio::awaitable<void> write_snapshot();
@@ -110,8 +111,8 @@ class NotifyLoop {
   std::deque<Outgoing> queue_;
   std::string pending_;  // journal that is not in the file yet
   bool appending_ = false, append_failed_ = false, snapshotting_ = false;
-  bool append_at_once_ = false;
-  Instant append_again_at_{};
+  bool append_at_once_ = false;  // somebody waits for the file: no pause
+  Instant append_again_at_{};    // without one, ahead of the clock in a long burst
   // Effects with a journal, counted: all; those that must be on disk before anything more is sent; those in
   // the file; those on disk. Without a folder, nothing is waited for.
   uint64_t accepted_ = 0, before_send_ = 0, appended_ = 0, synced_ = 0;

@@ -157,7 +157,7 @@ class Gate {
   struct Heard {
     Timestamp stamp;
     Instant at{};
-    bool dated = false;
+    bool dated = false;  // AgentVotes::dated
   };
   struct Pool {
     PoolSetup setup;

@@ -62,10 +62,10 @@ void JsonReader::time(std::string_view key, Timestamp& out) {
   if (value == nullptr) return;
   boost::system::error_code code;
   const double seconds = value->to_number<double>(code);
-  const bool finite = !code && std::abs(seconds) < 1e12;
-  if (!finite || !is_redis_time(from_unix_ms(std::llround(seconds * 1000))))
-    return fail(key, "must be a time in Unix seconds");
-  out = from_unix_ms(std::llround(seconds * 1000));
+  const bool countable = !code && seconds >= 0 && seconds < 1e12;  // in milliseconds, too
+  const Timestamp time = countable ? from_unix_ms(std::llround(seconds * 1000)) : Timestamp::max();
+  if (!is_redis_time(time)) return fail(key, "must be a time in Unix seconds");
+  out = time;
 }
 
 void JsonReader::flag(std::string_view key, bool& out) {

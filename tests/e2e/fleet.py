@@ -222,8 +222,6 @@ class Redis:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-
-
 def another_clock(seconds):
     """The words before a command that put its wall clock ahead, by means of Debian's libfaketime."""
     return ["env", "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", f"FAKETIME={seconds:+}s", "FAKETIME_DONT_FAKE_MONOTONIC=1"]

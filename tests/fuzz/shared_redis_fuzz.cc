@@ -129,7 +129,15 @@ void decide(Redis redis) {
       for (const gate::GateEvent& event : effects.events) {
         if (event.action == gate::Action::kDisable && event.by.empty()) ++set;
       }
+      const auto flagged =
+          std::count_if(setup.members.begin(), setup.members.end(), [&](const gate::Member& m) {
+            const auto entry = effects.record.entries.find(m.target);
+            return entry != effects.record.entries.end() && !entry->second.by_operator &&
+                   entry->second.state != gate::Entry::State::kEnabled &&
+                   entry->second.lease > redis.pool.time;
+          });
       require(set <= 1 && !writes.empty());
+      require(set == 0 || flagged <= gate::disabled_max(setup.members.size(), setup.policy));
       redis.pool.record = record;
       gate.committed("auth", effects);
     } else {
