@@ -86,10 +86,11 @@ bool record_delivered(LogEntry& entry, const Visible& message, const NotifyRules
 }
 
 bool record_uncertain(LogEntry& entry, const Visible& message, const NotifyRules& rules) {
-  if (!rules.send_resolved || is_subset(message.firing, entry.open)) return false;
+  if (!rules.send_resolved) return false;
+  const bool news = !is_subset(message.firing, entry.firing) || !is_subset(message.firing, entry.open);
   entry.open = united(entry.open, message.firing);
   entry.owed = without(entry.owed, entry.open);
-  return true;
+  return news;
 }
 
 FingerprintSet withdraw_resolved(LogEntry& entry, const Visible& message) {

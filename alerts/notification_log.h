@@ -66,10 +66,11 @@ std::optional<NotifyReason> reason_to_notify(const LogEntry& entry, const Visibl
 // When a repetition is due by itself; empty when nothing was told that still fires.
 std::optional<Timestamp> repeat_due(const LogEntry& entry, const NotifyRules& rules);
 
-// Each returns whether the entry changed.
+// Each returns whether the entry changed, but for record_uncertain().
 bool record_owed(LogEntry& entry, const Visible& message, const NotifyRules& rules);
 bool record_delivered(LogEntry& entry, const Visible& message, const NotifyRules& rules, Timestamp sent_at);
-// No good answer came, but the receiver may have acted.
+// No good answer came, but the receiver may have acted. Returns whether that may have been news to it: others
+// that take what fires for told already, or over, must hear of it though the entry is what it was.
 bool record_uncertain(LogEntry& entry, const Visible& message, const NotifyRules& rules);
 bool record_refused(LogEntry& entry, const Visible& message, Timestamp now);
 // A message that says "resolved" leaves: should its answer be lost and the alert fire again, that is news.

@@ -323,6 +323,10 @@ const Silences& Pipeline::silences() const {
   return state_->silences;
 }
 
+const std::string& Pipeline::memory() const {
+  return state_->memory;
+}
+
 std::vector<std::shared_ptr<const Alert>> Pipeline::alerts(Timestamp now) const {
   std::vector<std::shared_ptr<const Alert>> out;
   for (const auto& [fingerprint, entry] : state_->alerts) {

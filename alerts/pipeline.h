@@ -157,6 +157,9 @@ class Pipeline {
   // it did, both are put together so that nobody goes without an end, at the price of one that is told twice.
   // Of two versions of a silence the later one counts. Records that make no sense are left out. Never sends.
   Effects learn(Timestamp now, const SharedNews& news);
+  // The last SharedNews::memory, also of before a restart: what this one knows that the others know, they
+  // know if their memory still is that one.
+  const std::string& memory() const;
 
   // --- next wake-up ---
   // When step() has something to do; empty while nothing is due by itself.

@@ -1,6 +1,8 @@
 // The pipeline's state as records: V version, A alert, a alert gone, C conversation (with a 1 at the end when
-// others do not know it yet), c conversation gone, S silence, s silence gone. A later record about the same
-// thing replaces the earlier one.
+// others do not know it yet), c conversation gone, S silence, s silence gone, M what the others' memory is
+// known by. A later record about the same thing replaces the earlier one.
+//
+// An M comes behind the conversations that it is about: should it be lost, its agent shares once too often.
 
 #include <fmt/format.h>
 
@@ -86,6 +88,9 @@ bool Saved::apply(std::string_view record) {
     case 's':
       silences.erase(in.text());
       break;
+    case 'M':
+      memory = in.text();
+      break;
     default:
       return false;
   }
@@ -155,7 +160,8 @@ void Pipeline::State::journal_conversation(const Conversation& conversation, std
 
 void Pipeline::State::keep(const Conversation& conversation, Effects& effects) {
   journal_conversation(conversation, effects.journal);
-  if (conversation.unshared) share(conversation, effects);
+  // What it heard comes together with its own before that is written in place of it: take_heard().
+  if (conversation.unshared && conversation.heard == nullptr) share(conversation, effects);
 }
 
 void Pipeline::State::save(Conversation& conversation, Effects& effects, bool first) {
@@ -195,6 +201,7 @@ std::string Pipeline::State::snapshot() const {
     }
   }
   for (const auto& [id, silence] : silences.all()) out += to_text(silence);
+  if (!memory.empty()) RecordWriter('M').text(memory).append_to(out);
   return out;
 }
 
@@ -209,6 +216,8 @@ bool Pipeline::State::revive(Alert alert) {
     const Duration grace =
         std::clamp<Duration>(validity, 1min, std::max<Duration>(config->resolve_timeout, 1min));
     alert.ends_at = std::max(alert.ends_at, now + to_ms(grace));
+    // As if it had been repeated now: whoever takes it from here in turn gives it no more than that.
+    alert.updated_at = alert.ends_at - to_ms(grace);
   }
   auto entry = std::make_unique<AlertEntry>();
   entry->alert = std::make_shared<const Alert>(std::move(alert));
@@ -242,6 +251,7 @@ Result<size_t> Pipeline::State::restore(std::string_view text) {
     }
   }
 
+  memory = std::move(saved.memory);
   for (auto& [id, silence] : saved.silences) silences.restore(std::move(silence));
   advance(now);
   for (auto& [fingerprint, alert] : saved.alerts) (void)revive(std::move(alert));
@@ -249,9 +259,9 @@ Result<size_t> Pipeline::State::restore(std::string_view text) {
   forget_homeless();
   for (const auto& [name, group] : groups) {
     for (const auto& [fingerprint, member] : group->members) {
-      // What is left of group_wait: it began when the alert was first heard of.
+      // What is left of group_wait.
       if (group->flushed) break;
-      const Timestamp due = member.entry->alert->updated_at + to_ms(group->group_wait);
+      const Timestamp due = member.entry->alert->starts_at + to_ms(group->group_wait);
       group->next_flush = std::min(group->next_flush, std::max(now, due));
     }
     schedule(*group);

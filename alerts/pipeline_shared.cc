@@ -57,21 +57,19 @@ void Pipeline::State::share(const Conversation& conversation, Effects& effects) 
 void Pipeline::State::set_sharing(bool on, Effects& effects) {
   const bool did = std::exchange(sharing, on);
   if (!on) return;
-  if (did) {
-    share_again(effects);
-  } else {
-    for (const auto& [id, conversation] : conversations) {
-      if (conversation->unshared) share(*conversation, effects);
-    }
-  }
+  if (did) doubt();
+  share_again(effects);
   for (const auto& [id, silence] : silences.all()) effects.shared.push_back({true, id, to_text(silence)});
+}
+
+void Pipeline::State::doubt() {
+  for (const auto& [id, conversation] : conversations)
+    conversation->unshared = conversation->unshared || !conversation->log.blank();
 }
 
 void Pipeline::State::share_again(Effects& effects) {
   for (const auto& [id, conversation] : conversations) {
-    if (conversation->log.blank()) continue;
-    conversation->unshared = true;
-    keep(*conversation, effects);
+    if (conversation->unshared) keep(*conversation, effects);
   }
 }
 
@@ -81,7 +79,7 @@ void Pipeline::State::learn(const SharedNews& news, Effects& effects) {
     if (conversation == nullptr || !std::exchange(conversation->unshared, false)) continue;
     keep(*conversation, effects);
   }
-  if (news.lost) share_again(effects);
+  if (news.lost) doubt();
 
   Saved saved;
   for (const std::string& text : news.texts) {
@@ -113,6 +111,11 @@ void Pipeline::State::learn(const SharedNews& news, Effects& effects) {
   for (const ConversationName& name : saved.gone) saved.conversations.try_emplace(name);
   for (auto& [name, theirs] : saved.conversations) learn_conversation(name, std::move(theirs), effects);
   if (revived) forget_homeless();
+  // Behind what the others say: it is written in place of that.
+  if (news.lost) share_again(effects);
+  if (news.memory.empty() || news.memory == memory) return;
+  memory = news.memory;
+  RecordWriter('M').text(memory).append_to(effects.journal);
 }
 
 void Pipeline::State::learn_conversation(const ConversationName& name, SavedConversation theirs,

@@ -53,6 +53,7 @@ struct Saved {
   std::map<ConversationName, SavedConversation> conversations;
   std::set<ConversationName> gone;  // of them
   std::map<std::string, Silence> silences;
+  std::string memory;
 
   // False when the record makes no sense.
   bool apply(std::string_view record);
@@ -155,6 +156,7 @@ struct Pipeline::State {
   // conversation here yet.
   bool telling = true, sharing = false;
   std::unordered_map<std::string, LogEntry> remembered;  // by slot() and integration
+  std::string memory;                                    // SharedNews::memory
   PipelineStats counters;
 
   // --- time (pipeline.cc) ---
@@ -221,6 +223,8 @@ struct Pipeline::State {
   // --- other agents (pipeline_shared.cc) ---
   void share(const Conversation& conversation, Effects& effects) const;
   void set_sharing(bool on, Effects& effects);
+  // The others may know nothing of what this one knows.
+  void doubt();
   void share_again(Effects& effects);
   void learn(const SharedNews& news, Effects& effects);
   void learn_conversation(const ConversationName& name, SavedConversation theirs, Effects& effects);

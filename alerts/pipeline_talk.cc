@@ -216,11 +216,14 @@ void Pipeline::State::on_delivered(Conversation& conversation, Effects& effects)
 
 void Pipeline::State::on_retry(Conversation& conversation, const DeliveryOutcome& outcome, Effects& effects) {
   conversation.reconsider = false;  // the message is composed anew anyway
-  const bool changed = outcome.maybe_delivered
-                           ? record_uncertain(conversation.log, conversation.message, rules(conversation))
-                           : put_back(conversation.log, conversation.withdrawn);
-  conversation.unshared = conversation.unshared || (changed && outcome.maybe_delivered);
-  if (changed) save(conversation, effects, false);
+  if (outcome.maybe_delivered) {
+    if (record_uncertain(conversation.log, conversation.message, rules(conversation))) {
+      conversation.unshared = true;
+      save(conversation, effects, false);
+    }
+  } else if (put_back(conversation.log, conversation.withdrawn)) {
+    save(conversation, effects, false);
+  }
   const Duration wait = retry_delay(Backoff{}, conversation.attempts, outcome.retry_after, random);
   queue(conversation, now + std::chrono::ceil<std::chrono::milliseconds>(wait));
   take_heard(conversation, effects);

@@ -26,12 +26,15 @@ std::string gone_conversation(std::string_view key);
 struct SharedNews {
   // Conversations that the others know as this agent last shared them.
   std::vector<std::string> known;
-  // Some of what this agent shared was lost, and nobody knows which part.
+  // Some of what this agent shared or learned was lost, and nobody knows which part.
   bool lost = false;
   // What others wrote: the texts of shared records. One that is damaged is passed over, and said so.
   std::vector<std::string> texts;
+  // What the others' memory is to be known again by after a restart: Pipeline::memory() from here on. Empty:
+  // as before.
+  std::string memory;
 
-  bool empty() const { return known.empty() && !lost && texts.empty(); }
+  bool empty() const { return known.empty() && !lost && texts.empty() && memory.empty(); }
 };
 
 }  // namespace sluice::alerts

@@ -134,8 +134,8 @@ void App::start(std::shared_ptr<const config::Config> config) {
 void App::adopt(std::shared_ptr<const config::Config> config) {
   config_ = std::move(config);
   gate_loop_->configure(*config_);
-  fleet_loop_->configure(*config_);
   notify_loop_->configure(*config_);
+  fleet_loop_->configure(*config_);
   forward_loop_->configure(*config_);
   rule_loop_->configure(*config_);
   probe_loop_->configure(*config_);

@@ -40,7 +40,8 @@ void FleetLoop::configure(const config::Config& config) {
   if (config.redis == redis_) return;
   redis_ = config.redis;
   link_.reset();
-  sharing_ = fleet::Sharing(agent_, redis_ ? redis_->prefix : "", edge_.clock.now());
+  sharing_ =
+      fleet::Sharing(agent_, redis_ ? redis_->prefix : "", edge_.clock.now(), notify_.pipeline().memory());
   if (redis_)
     link_ = std::make_unique<net::RedisLink>(edge_.net, redis_options(*redis_), stable_hash(agent_, 1));
   notify_.set_sharing(link_ != nullptr);

@@ -20,6 +20,7 @@ class FleetLoop {
  public:
   FleetLoop(Edge& edge, NotifyLoop& notify, std::string agent);
 
+  // The notify loop comes first: it has read what this agent knew before it was restarted.
   void configure(const config::Config& config);
   // This agent's own alerts; the notify loop gets what the fleet says about them. Of what is only
   // `remembered` from before a restart the fleet is not told: who lives has looked meanwhile.

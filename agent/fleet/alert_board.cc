@@ -74,8 +74,10 @@ std::vector<Alert> AlertBoard::hear(Timestamp now, const std::string& agent, con
   std::vector<Alert> out;
   for (const Alert& alert : said) {
     const auto known = alerts_.find(alert.fingerprint());
-    // Nobody was told of it.
-    if (known == alerts_.end() && alert.resolved_at(now)) continue;
+    if (known == alerts_.end() && alert.resolved_at(now)) {
+      if (agent != self_ || alert.ends_at + kEndedKept < now) continue;
+      published_.insert(alert.fingerprint());
+    }
     Voices& voices = alerts_[alert.fingerprint()];
     const auto before = voices.find(agent);
     const bool news = before == voices.end() || !same_but_for_its_end(before->second, alert) ||

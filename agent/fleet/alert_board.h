@@ -40,7 +40,8 @@ class AlertBoard {
   explicit AlertBoard(std::string self) : self_(std::move(self)) {}
 
   // What an agent says about some alerts; the rest of what it said stays. Alerts must have both times.
-  // Returns what the fleet says about these.
+  // Returns what the fleet says about these. The end of something that nobody speaks of is this agent's to
+  // say: it began before a restart, and others may have its word for it.
   std::vector<Alert> hear(Timestamp now, const std::string& agent, const std::vector<Alert>& alerts);
   // All that another agent says, in place of what it said before. Returns what the fleet says now about
   // everything that is different.

@@ -18,6 +18,7 @@ constexpr Duration kMemberMemory = 15s;
 constexpr Duration kMembersMin = 2s;
 constexpr Duration kMembersMax = 60s;
 constexpr auto kAgentsKept = std::chrono::hours(1);
+constexpr size_t kMarkMax = 64;
 
 std::string ms_text(Timestamp at) {
   return std::to_string(to_unix_ms(at));
@@ -28,14 +29,22 @@ int64_t number_of(const std::string& version) {
   return parse_whole<int64_t>(std::string_view(version).substr(0, version.find(' '))).value_or(0);
 }
 
+// Whether `version` cannot have come after `known`.
+bool is_behind(const std::string& version, const std::string& known) {
+  return version != known && number_of(version) <= number_of(known);
+}
+
 }  // namespace
 
-Sharing::Sharing(std::string self, const std::string& prefix, Instant started)
+Sharing::Sharing(std::string self, const std::string& prefix, Instant started, std::string_view memory)
     : self_(std::move(self)),
       stem_(prefix + ":{fleet}:"),
       role_(self_, started),
       board_(self_),
-      members_{self_} {}
+      members_{self_},
+      mark_(memory.substr(0, memory.find(' '))) {
+  if (mark_.size() < memory.size()) written_ = memory.substr(mark_.size() + 1);
+}
 
 Duration Sharing::period() const {
   return std::clamp<Duration>(static_cast<int64_t>(members_.size()) * 1ms, kLookMin, kLookMax);
@@ -78,6 +87,8 @@ std::optional<Question> Sharing::ask(Moment at) {
     case Step::kCatchUp:
       return Question{{},
                       {{"GET", key("version")},
+                       {"GET", key("memory")},
+                       {"GET", key("written:" + self_)},
                        {"HGETALL", key("alerts")},
                        {"HGETALL", key("told")},
                        {"HGETALL", key("silences")}}};
@@ -156,6 +167,14 @@ Commands Sharing::decide(Moment at, const Replies& reads) {
     for (const auto& [name, line] : draft_.told) write(key("told"), name, line);
     for (const auto& [name, line] : draft_.silences) write(key("silences"), name, line);
     writes.push_back({"SET", key("version"), draft_.version});
+    if (!draft_.told.empty()) {
+      const std::string seconds = std::to_string(std::chrono::seconds(kWrittenKept).count());
+      writes.push_back({"SET", key("written:" + self_), draft_.version, "EX", seconds});
+    }
+    if (mark_.empty()) {
+      draft_.mark = fmt::format("{:016x}", stable_hash(draft_.version));
+      writes.push_back({"SET", key("memory"), draft_.mark, "NX"});
+    }
     return writes;
   }
   if (read != self_) return {};
@@ -198,6 +217,7 @@ News Sharing::settled(Moment at, Outcome outcome) {
       published(at, news);
     } else {
       not_published();  // somebody was faster: the next look shows it
+      draft_ = {};
     }
     step_ = Step::kLease;
   } else if (step_ == Step::kFree) {
@@ -235,7 +255,6 @@ News Sharing::take_look(Moment at, const Replies& replies) {
     note_members(at, replies.at(4).items, news);
     members_due_ = asked_ + members_period();
   }
-  told_until_now_ = tells(at.now);
   role_.heard(asked_, replies.at(0).text, members_);
   if (on_time) step_ = version_ == version_now_ ? Step::kPublish : Step::kRead;
   return news;
@@ -268,13 +287,16 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
     return out;
   };
   News news;
-  const std::string& version = replies.at(0).text;
+  const std::string &version = replies.at(0).text, &written = replies.at(2).text;
+  std::string mark = replies.at(1).text.substr(0, kMarkMax);
   // It had arrived, and only the answer was lost.
-  if (!draft_.version.empty() && version == draft_.version && version_ != version) published(at, news);
-  const bool lost = version_ && *version_ != version && number_of(version) <= number_of(*version_);
-  Lines alerts = lines(1), told = lines(2), silences = lines(3);
+  if (!draft_.version.empty() && (version == draft_.version || written == draft_.version))
+    published(at, news);
+  const bool lost = this->lost(version, mark, written);
+  remember(std::move(mark), written, news);
+  Lines alerts = lines(3), told = lines(4), silences = lines(5);
   if (lost) silences_pending_.insert(silences_.begin(), silences_.end());
-  news.told.lost = lost && (tells(at.now) || told_until_now_);
+  news.told.lost = lost;
   const auto own = alerts.find(self_);
   if (!alerts_written_.empty() && (own == alerts.end() || own->second != alerts_written_))
     board_.publish_again();
@@ -303,6 +325,18 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
   }
   silences_ = std::move(silences);
   return news;
+}
+
+bool Sharing::lost(const std::string& version, const std::string& mark, const std::string& written) const {
+  return is_behind(version, version_.value_or("")) || is_behind(written, written_) ||
+         (!mark_.empty() && mark_ != mark);
+}
+
+void Sharing::remember(std::string mark, std::string written, News& news) {
+  if (mark == mark_ && written == written_) return;
+  mark_ = std::move(mark);
+  written_ = std::move(written);
+  news.told.memory = mark_ + ' ' + written_;
 }
 
 void Sharing::know_told(const std::string& conversation, std::string text) {
@@ -337,6 +371,7 @@ void Sharing::not_published() {
 
 void Sharing::published(Moment at, News& news) {
   version_ = draft_.version;
+  remember(draft_.mark.empty() ? mark_ : draft_.mark, draft_.told.empty() ? written_ : draft_.version, news);
   if (draft_.alerts) {
     board_.published(at.wall, draft_.said);
     alerts_written_ = draft_.alerts_text;
@@ -364,6 +399,7 @@ void Sharing::published(Moment at, News& news) {
       silences_[name] = text;
     }
   }
+  draft_ = {};
 }
 
 }  // namespace sluice::fleet

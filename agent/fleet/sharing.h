@@ -10,6 +10,8 @@
 //   told      hash: conversation -> what was told, and the alerts that are open in it (alerts/shared.h)
 //   silences  hash: id -> silence
 //   version   string: a number that grows with every change of the last three, and who made it when
+//   memory    string: drawn by whoever writes the first version; a Redis that lost everything has another one
+//   written:<agent>  string, for kWrittenKept: the last version in which that agent said what was told
 //
 // A round, once a second or so, is one question when nothing has happened, and at most five:
 //
@@ -28,8 +30,11 @@
 // agent told while it was alone, or had lost the lease without knowing, is written on top of what the others
 // told, and reaches the holder as a change that it did not make.
 //
-// A fail-over may lose the newest writes. The version shows it: it is lower than before, or as high and made
-// by somebody else. Then the holder puts back what it knows was told, everybody the silences; an agent whose
+// A fail-over may lose the newest writes, or all of them. The version shows it: it is lower than before, or
+// as high and made by somebody else. So does the memory when it is another one, and what an agent has written
+// itself when it is not what it wrote last; both also after a restart, as they are kept with its state
+// (alerts::SharedNews::memory). Then everybody who noticed puts back what it knows was told, and the
+// silences: the one that told it may be gone, and the one that tells now may never have known. An agent whose
 // own alerts are not there as it wrote them writes them again. What comes to light again from before is not
 // taken for news.
 //
@@ -88,11 +93,13 @@ struct Moment {
   Timestamp wall;  // by this agent's own clock
 };
 
+inline constexpr auto kWrittenKept = std::chrono::days(30);
 inline constexpr size_t kPendingMax = 100'000;  // conversations, and silences, that wait to be shared
 
 class Sharing {
  public:
-  Sharing(std::string self, const std::string& prefix, Instant started);
+  // `memory` is what the last SharedNews::memory said, also before a restart.
+  Sharing(std::string self, const std::string& prefix, Instant started, std::string_view memory = "");
 
   // --- queries ---
   const NotifierRole& role() const { return role_; }
@@ -141,6 +148,9 @@ class Sharing {
   void note_members(Moment at, const std::vector<std::string>& seen, News& news);
   void published(Moment at, News& news);
   void not_published();
+  // Whether Redis has lost something since it was read or written.
+  bool lost(const std::string& version, const std::string& mark, const std::string& written) const;
+  void remember(std::string mark, std::string written, News& news);
   void know_told(const std::string& conversation, std::string text);
   Duration members_period() const;
   std::chrono::milliseconds offset(Moment at) const;
@@ -155,6 +165,7 @@ class Sharing {
   Instant members_due_{};
 
   std::optional<std::string> version_;  // of what was read
+  std::string mark_, written_;          // the keys "memory" and "written:<self>" as they should be
   Lines silences_;                      // as read or written: key -> text
   struct Told {
     std::string text;
@@ -171,7 +182,6 @@ class Sharing {
   Instant asked_{};              // the question under way
   Instant lease_asked_{};        // when the lease was asked for
   bool roll_call_ = false;       // the look asks who is here
-  bool told_until_now_ = false;  // it might tell until the look showed that the lease is lost
   std::string version_now_;      // as of the look
   // What the transaction under way publishes.
   struct Draft {
@@ -179,8 +189,8 @@ class Sharing {
     std::vector<Alert> said;
     std::string alerts_text;
     Lines told, silences;
-    std::string version;
-  } draft_;
+    std::string version, mark;
+  } draft_;  // until it is known to have arrived
   bool leaving_ = false;
 };
 

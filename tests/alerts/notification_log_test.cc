@@ -66,6 +66,15 @@ TEST(NotificationLogTest, an_owed_message_is_due_though_the_alert_is_over_and_a_
   EXPECT_EQ(entry.owed, FingerprintSet{});
 }
 
+TEST(NotificationLogTest, a_lost_answer_is_no_news_of_what_was_said_last_and_news_of_all_else) {
+  LogEntry entry = told({kA, kB});
+  record_delivered(entry, {{kB}, {}}, {}, kNow);  // A was silenced meanwhile
+  const LogEntry before = entry;
+  EXPECT_FALSE(record_uncertain(entry, {{kB}, {}}, {}));
+  EXPECT_TRUE(record_uncertain(entry, {{kA, kB}, {}}, {})) << "A is said again, and others may have ended it";
+  EXPECT_EQ(entry, before);
+}
+
 TEST(NotificationLogTest, what_was_refused_rests_until_there_is_more_to_say) {
   LogEntry entry;
   record_refused(entry, {{kA}, {}}, kNow);

@@ -244,6 +244,57 @@ TEST_F(PipelineSharedTest, a_repetition_without_an_answer_is_nothing_that_others
   EXPECT_TRUE(teller.sent.empty()) << "its end was told, and nothing that this one told was later";
 }
 
+// A was told and is open, then silenced; its silence ends while this one is alone, and it says so once more
+// without an answer. Meanwhile the others told its end.
+TEST_F(PipelineSharedTest,
+       what_was_said_anew_without_an_answer_is_not_over_because_others_told_an_earlier_end) {
+  Agent lonely(together_), others(together_);
+  others.take(others.pipeline.set_telling(kNow, false));
+  for (Agent* agent : {&lonely, &others}) {
+    agent->take(agent->pipeline.set_sharing(kNow, true));
+    agent->fire(kNow, "A");
+    agent->fire(kNow, "B");
+  }
+  lonely.answer(kNow);
+  lonely.take(lonely.pipeline.step(kNow + 2s));
+  lonely.answer(kNow + 2s);
+  Silence silence;
+  silence.matchers = {*Matcher::make(MatchOp::kEqual, "alertname", "A")};
+  silence.starts_at = kNow + 3s;
+  silence.ends_at = kNow + 30s;
+  silence.created_by = silence.comment = "ann";
+  Effects effects;
+  ASSERT_TRUE(lonely.pipeline.set_silence(kNow + 3s, silence, effects));
+  lonely.fire(kNow + 4s, "C");
+  lonely.take(lonely.pipeline.step(kNow + 6s));
+  lonely.answer(kNow + 6s);
+  lonely.take(lonely.pipeline.learn(kNow + 7s, read(lonely)));
+  others.take(others.pipeline.learn(kNow + 7s, shared(lonely)));
+
+  DeliveryOutcome lost;
+  lost.kind = DeliveryOutcome::Kind::kRetry;
+  lost.maybe_delivered = true;
+  lonely.fire(kNow + 31s, "A");
+  lonely.take(lonely.pipeline.step(kNow + 33s));
+  ASSERT_EQ(lonely.sent.size(), 1u);
+  lonely.take(lonely.pipeline.on_delivery(kNow + 33s, std::exchange(lonely.sent, {})[0].id, lost));
+  lonely.take(lonely.pipeline.set_telling(kNow + 34s, false));
+
+  others.take(others.pipeline.set_telling(kNow + 20s, true));
+  for (const std::string name : {"A", "B", "C"}) others.resolve(kNow + 20s, name);
+  for (const Duration later : {21s, 23s}) {
+    others.take(others.pipeline.step(kNow + to_ms(later)));
+    others.answer(kNow + to_ms(later));
+  }
+  lonely.shared.clear();
+  lonely.take(lonely.pipeline.learn(kNow + 40s, shared(others)));
+  ASSERT_EQ(lonely.shared.size(), 1u) << "the others do not know that A was said once more";
+  others.take(others.pipeline.learn(kNow + 41s, shared(lonely)));
+  others.take(others.pipeline.step(kNow + 600s));
+  ASSERT_EQ(others.sent.size(), 1u);
+  EXPECT_TRUE(others.sent[0].notifications[0].alerts[0].resolved);
+}
+
 TEST_F(PipelineSharedTest, what_was_told_before_it_was_killed_is_shared_when_it_is_back) {
   teller.fire(kNow, "A");
   teller.answer(kNow);
@@ -285,6 +336,26 @@ TEST_F(PipelineSharedTest, what_others_tell_while_a_message_is_under_way_is_not_
   EXPECT_EQ(second.sent[0].notifications[0].alerts.size(), 2u);
 }
 
+// Its answer is lost, too; what it then shares in place of theirs holds theirs.
+TEST_F(PipelineSharedTest, what_others_tell_while_a_message_is_under_way_is_not_overwritten) {
+  Agent first(together_), second(together_);
+  for (Agent* agent : {&first, &second}) agent->take(agent->pipeline.set_sharing(kNow, true));
+  DeliveryOutcome lost;
+  lost.kind = DeliveryOutcome::Kind::kRetry;
+  lost.maybe_delivered = true;
+  first.fire(kNow, "A");
+  first.fire(kNow, "B");
+  first.take(first.pipeline.on_delivery(kNow, std::exchange(first.sent, {})[0].id, lost));
+  second.fire(kNow, "A");
+  second.take(second.pipeline.on_delivery(kNow, std::exchange(second.sent, {})[0].id, lost));
+  second.take(second.pipeline.step(kNow + 10s));
+  ASSERT_EQ(second.sent.size(), 1u);
+  second.shared.clear();
+  second.take(second.pipeline.learn(kNow + 11s, shared(first)));
+  second.take(second.pipeline.on_delivery(kNow + 12s, std::exchange(second.sent, {})[0].id, lost));
+  EXPECT_EQ(second.shared, decltype(second.shared){}) << "the others know more than this one";
+}
+
 TEST_F(PipelineSharedTest, what_is_damaged_is_passed_over_as_a_whole_and_said_so) {
   teller.fire(kNow, "A");
   teller.fire(kNow, "B");
@@ -316,6 +387,22 @@ TEST_F(PipelineSharedTest, what_others_share_keeps_to_the_limits) {
   EXPECT_EQ(pipeline.groups(kNow).size(), 1u);
 }
 
+// An alert that nobody repeats is over as soon for the third that hears of it as for the first.
+TEST_F(PipelineSharedTest, an_alert_does_not_live_longer_because_it_is_handed_on) {
+  teller.take(teller.pipeline.step(kNow, std::vector<Alert>{alert("A", kNow, kNow + 60s)}));
+  teller.answer(kNow);
+  Timestamp now = kNow;
+  std::string state = teller.pipeline.snapshot(now);
+  for (int restarts = 0; restarts < 3; ++restarts) {
+    now += to_ms(10min);
+    Pipeline again(config_, {});
+    ASSERT_TRUE(again.restore(now, state));
+    EXPECT_EQ(again.alerts(now + 59s).size(), 1u);
+    EXPECT_EQ(again.alerts(now + 61s).size(), 0u);
+    state = again.snapshot(now);
+  }
+}
+
 TEST_F(PipelineSharedTest, a_memory_that_lost_something_is_told_all_of_it_again) {
   teller.fire(kNow, "A");
   teller.answer(kNow);
@@ -325,6 +412,48 @@ TEST_F(PipelineSharedTest, a_memory_that_lost_something_is_told_all_of_it_again)
   teller.take(teller.pipeline.learn(kNow + 1s, news));
   EXPECT_EQ(teller.shared.size(), 1u);
   EXPECT_TRUE(teller.sent.empty());
+}
+
+// What is written in place of theirs holds theirs.
+TEST_F(PipelineSharedTest, a_memory_that_lost_something_is_told_it_with_what_it_was_told_since) {
+  Agent first(together_), second(together_);
+  for (Agent* agent : {&first, &second}) agent->take(agent->pipeline.set_sharing(kNow, true));
+  first.fire(kNow, "A");
+  second.fire(kNow, "B");
+  for (Agent* agent : {&first, &second}) agent->answer(kNow);
+  first.take(first.pipeline.learn(kNow, read(first)));
+  first.shared.clear();
+  SharedNews news = shared(second);
+  news.lost = true;
+  first.take(first.pipeline.learn(kNow + 1s, news));
+  ASSERT_EQ(first.shared.size(), 1u);
+  Agent holder(together_);
+  holder.take(holder.pipeline.learn(kNow + 2s, shared(first)));
+  for (const std::string name : {"A", "B"}) holder.resolve(kNow + 10s, name);
+  holder.take(holder.pipeline.step(kNow + 12s));
+  ASSERT_EQ(holder.sent.size(), 1u);
+  EXPECT_EQ(holder.sent[0].notifications[0].alerts.size(), 2u);
+}
+
+TEST_F(PipelineSharedTest, what_the_others_memory_is_known_by_is_kept_with_what_they_know) {
+  teller.fire(kNow, "A");
+  teller.answer(kNow);
+  teller.journal.clear();
+  const std::string before = teller.pipeline.snapshot(kNow);
+  SharedNews news = read(teller);
+  news.memory = "m 1 teller";
+  teller.take(teller.pipeline.learn(kNow, news));
+  EXPECT_EQ(teller.pipeline.memory(), "m 1 teller");
+  const std::string journal = teller.journal;
+  ASSERT_TRUE(journal.ends_with(" M\tm 1 teller\n"))
+      << journal << "its end may be missing, then it is shared again";
+  teller.take(teller.pipeline.learn(kNow, news));
+  EXPECT_EQ(teller.journal, journal) << "no more than once";
+  for (const std::string& state : {before + journal, teller.pipeline.snapshot(kNow)}) {
+    Agent again(config_);
+    ASSERT_TRUE(again.pipeline.restore(kNow + 60s, state));
+    EXPECT_EQ(again.pipeline.memory(), "m 1 teller");
+  }
 }
 
 TEST_F(PipelineSharedTest, one_that_stands_by_again_takes_nothing_away_from_those_that_tell) {

@@ -139,6 +139,25 @@ class FleetAlertsTest(FleetCase):
         see("another holds it", lambda: self.redis.get("sluice:{fleet}:lease") not in (None, f"agent-{holder.number}"))
         self.assertLess(time.monotonic() - began, 5)
 
+    def test_what_redis_lost_while_all_who_knew_it_were_dead_is_told_to_be_over(self):
+        knowing = [self.fleet.start(number) for number in (1, 2)]
+        dead = self.fleet.targets[0]
+        dead.kill()
+        see("it is told", lambda: self.triggers(dead))
+        self.all_fire(dead)
+        self.settled()
+        for agent in knowing:
+            agent.kill()
+        self.redis.flushall()
+        dead.revive()
+        stranger = self.fleet.start(3)
+        see("one tells that knows nothing of it", lambda: self.redis.get("sluice:{fleet}:lease") == "agent-3")
+        self.assertEqual(self.triggers(dead, "resolve"), [])
+        knowing[1].start()
+        see("its end is told", lambda: self.triggers(dead, "resolve"))
+        self.assertEqual(self.triggers(dead, "resolve")[0][1], stranger.address)
+        self.assertEqual(len(self.triggers(dead)), 1)
+
     def test_a_silence_holds_everywhere(self):
         agents = self.start_all()
         target = self.fleet.targets[1]

@@ -34,7 +34,7 @@ struct Redis {
   gate::Reading pool;
   std::vector<std::pair<std::string, std::string>> readers;
   std::vector<std::string> alerts, told, silences;  // as HGETALL answers
-  std::string version;
+  std::string version, memory, written;
 };
 
 std::string signed_lines(std::string_view text) {
@@ -90,6 +90,12 @@ Redis read(std::string_view input, bool with_checksums) {
         break;
       case 'n':
         redis.version = text;
+        break;
+      case 'm':
+        redis.memory = text;
+        break;
+      case 'w':
+        redis.written = text;
         break;
       default:
         break;
@@ -169,7 +175,7 @@ void share(const Redis& redis) {
   options.groups_max = options.silences_max = 8;
   alerts::Pipeline pipeline(config, options);
   (void)pipeline.set_sharing(kNow, true);
-  fleet::Sharing sharing("n1", "sluice", kStart);
+  fleet::Sharing sharing("n1", "sluice", kStart, "0123456789abcdef 7 n1 1800000000000");
   Instant now = kStart;
   Timestamp wall = kNow;
   for (int round = 0; round < 3; ++round) {
@@ -189,7 +195,10 @@ void share(const Redis& redis) {
         } else if (command[0] == "ZRANGEBYSCORE") {
           replies.push_back(list_reply({"n1", "n2"}));
         } else {
-          replies.push_back(text_reply(asks("version") ? redis.version + std::to_string(round) : ""));
+          replies.push_back(text_reply(asks("version")      ? redis.version + std::to_string(round)
+                                       : asks("memory")     ? redis.memory
+                                       : asks("written:n1") ? redis.written
+                                                            : ""));
         }
       }
       if (!question->watch.empty()) {

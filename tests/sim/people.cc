@@ -61,7 +61,6 @@ fleet::Role People::role(size_t index) const {
 void People::on_start(size_t index) {
   Agent& agent = agents_[index];
   const fleet::Moment at = moment(index);
-  agent.sharing = std::make_unique<fleet::Sharing>(world_.agents()[index].name, "sluice", at.now);
   agent.pipeline =
       std::make_unique<alerts::Pipeline>(config_, alerts::PipelineOptions{.seed = world_.random().next()});
   (void)agent.pipeline->set_telling(at.wall, false);
@@ -70,6 +69,8 @@ void People::on_start(size_t index) {
     if (restored.has_error())
       throw Violation(world_.agents()[index].name + " cannot read its state: " + restored.error().message);
   }
+  agent.sharing = std::make_unique<fleet::Sharing>(world_.agents()[index].name, "sluice", at.now,
+                                                   agent.pipeline->memory());
   agent.file = agent.pipeline->snapshot(at.wall);
   agent.synced = agent.file.size();
   agent.seen.clear();

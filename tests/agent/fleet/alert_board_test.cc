@@ -56,9 +56,16 @@ TEST(AlertBoardTest, only_what_is_different_is_said_again) {
   EXPECT_EQ(said[0].labels.get("alertname"), "Down");
 }
 
-TEST(AlertBoardTest, the_end_of_what_nobody_was_told_of_is_no_news) {
+TEST(AlertBoardTest, the_end_of_what_began_before_a_restart_is_said) {
   AlertBoard board("a");
-  EXPECT_TRUE(board.hear(kNow, "a", {alert("Down", kNow - 60s, kNow)}).empty());
+  EXPECT_TRUE(board.hear(kNow, "b", {alert("Down", kNow - 60s, kNow)}).empty()) << "that is for b to say";
+  EXPECT_TRUE(board.hear(kNow, "a", {alert("Down", kNow - 30min, kNow - 20min)}).empty()) << "long ago";
+  EXPECT_FALSE(board.to_be_published(kNow));
+  const auto said = board.hear(kNow, "a", {alert("Down", kNow - 60s, kNow)});
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_TRUE(said[0].resolved_at(kNow));
+  EXPECT_TRUE(board.to_be_published(kNow));
+  EXPECT_EQ(board.own(kNow).size(), 1u);
 }
 
 TEST(AlertBoardTest, own_words_are_published_when_they_change_and_before_they_run_out) {

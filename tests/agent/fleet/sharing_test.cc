@@ -15,6 +15,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 const Timestamp kStart = from_unix_ms(1'767'225'600'000);
 const std::string kTold = "sluice:{fleet}:told", kVersion = "sluice:{fleet}:version",
@@ -40,11 +41,13 @@ alerts::SharedRecord silence(const std::string& what) {
 class SharingTest : public testing::Test {
  protected:
   struct Agent {
-    explicit Agent(const std::string& name, std::chrono::milliseconds skew = {})
-        : sharing(name, "sluice", Instant(100s)), skew(skew) {}
+    explicit Agent(const std::string& name, std::chrono::milliseconds skew = {},
+                   const std::string& memory = "")
+        : sharing(name, "sluice", Instant(100s), memory), skew(skew), memory(memory) {}
     Sharing sharing;
     std::chrono::milliseconds skew;
-    News news;  // of the last round
+    std::string memory;  // as its state file has it
+    News news;           // of the last round
   };
 
   Moment moment(const Agent& agent) const {
@@ -57,8 +60,9 @@ class SharingTest : public testing::Test {
              const std::string& answers_lost = "") {
     agent.news = {};
     const auto settle = [&](Outcome outcome) {
-      for (std::string& key : agent.sharing.settled(moment(agent), outcome).told.known)
-        agent.news.told.known.push_back(std::move(key));
+      News news = agent.sharing.settled(moment(agent), outcome);
+      if (!news.told.memory.empty()) agent.memory = news.told.memory;
+      for (std::string& key : news.told.known) agent.news.told.known.push_back(std::move(key));
     };
     for (int questions = 0; auto question = agent.sharing.ask(moment(agent)); ++questions) {
       ASSERT_LT(questions, 8) << "the round does not end";
@@ -77,6 +81,7 @@ class SharingTest : public testing::Test {
       if (question->watch.empty()) {
         News news = agent.sharing.answered(moment(agent), reads);
         if (on_news_) on_news_(agent, news);
+        if (!news.told.memory.empty()) agent.memory = news.told.memory;
         for (Alert& said : news.alerts) agent.news.alerts.push_back(std::move(said));
         for (std::string& text : news.told.texts) agent.news.told.texts.push_back(std::move(text));
         agent.news.told.lost = agent.news.told.lost || news.told.lost;
@@ -219,6 +224,19 @@ TEST_F(SharingTest, what_arrived_without_an_answer_is_known_again) {
   EXPECT_EQ(redis_.get(kVersion), version) << "and not written twice";
 }
 
+TEST_F(SharingTest, what_arrived_without_an_answer_is_known_again_though_others_wrote_since) {
+  rounds({&a_, &b_}, 3);
+  say(a_, told("first"));
+  now_ += 1s;
+  round(a_, {}, "HSET");
+  say(b_, silence("one"));
+  rounds({&b_}, 2);
+  rounds({&a_}, 2);
+  EXPECT_FALSE(a_.news.told.lost);
+  EXPECT_FALSE(a_.sharing.has_news(moment(a_).wall));
+  EXPECT_EQ(redis_.get("sluice:{fleet}:written:a")->substr(0, 2), "1 ");
+}
+
 TEST_F(SharingTest, what_a_fail_over_loses_is_written_again_though_the_number_is_the_same) {
   rounds({&a_, &b_}, 3);
   const Timestamp before = redis_.time();
@@ -344,6 +362,64 @@ TEST_F(SharingTest, a_redis_that_lost_everything_is_told_again) {
   rounds({&a_, &b_}, 10);
   EXPECT_THAT(field(kTold, "group"), HasSubstr("first"));
   EXPECT_NE(field("sluice:{fleet}:silences", "one"), "");
+}
+
+TEST_F(SharingTest, who_was_away_notices_that_redis_lost_everything_meanwhile) {
+  rounds({&a_, &b_}, 3);
+  say(a_, told("first"));
+  rounds({&a_, &b_}, 2);
+  for (const std::string& key : redis_.keys()) redis_.remove(key);
+  Agent c{"c"};
+  say(c, told("second"));
+  rounds({&c}, 40);
+  ASSERT_EQ(field(kTold, "group"), "second");
+  for (const Agent* before : {&a_, &b_}) {
+    Agent again{before == &a_ ? "a" : "b", 0s, before->memory};
+    rounds({&again}, 2);
+    EXPECT_THAT(again.memory, Not(before->memory));
+    rounds({&again});
+    EXPECT_FALSE(again.news.told.lost) << "once is enough";
+  }
+  // One that lived all the time, and heard nothing of Redis: the version is higher than the one that it read.
+  bool lost = false;
+  on_news_ = [&](Agent& agent, const News& news) { lost = lost || (&agent == &a_ && news.told.lost); };
+  rounds({&a_}, 2);
+  EXPECT_TRUE(lost);
+}
+
+TEST_F(SharingTest, who_was_away_notices_that_a_fail_over_lost_its_last_words) {
+  rounds({&a_, &b_}, 3);
+  say(b_, told("first"));
+  rounds({&a_, &b_}, 2);
+  const Timestamp before = redis_.time();
+  now_ += 500ms;
+  say(a_, told("second"));
+  round(a_);
+  redis_.lose_writes_after(before);
+  say(b_, told("third"));
+  rounds({&b_}, 10);
+  ASSERT_EQ(field(kTold, "group"), "third");
+  bool lost = false;
+  on_news_ = [&](Agent& agent, const News& news) { lost = lost || (&agent != &b_ && news.told.lost); };
+  Agent again{"a", 0s, a_.memory};
+  rounds({&again}, 2);
+  EXPECT_TRUE(lost);
+}
+
+TEST_F(SharingTest, who_was_away_and_missed_nothing_but_news_says_nothing_anew) {
+  rounds({&a_, &b_}, 3);
+  say(a_, told("first"));
+  rounds({&a_, &b_}, 2);
+  const std::string memory = a_.memory;
+  say(a_, told("second"));
+  rounds({&a_, &b_}, 2);
+  say(b_, told("third"));
+  rounds({&b_}, 10);
+  bool lost = false;
+  on_news_ = [&](Agent& agent, const News& news) { lost = lost || (&agent != &b_ && news.told.lost); };
+  Agent again{"a", 0s, memory};  // killed before its state file had its last words
+  rounds({&again}, 5);
+  EXPECT_FALSE(lost);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -28,8 +29,15 @@ std::vector<Mutant> read_mutants(const std::string& path) {
   for (std::string line; std::getline(in, line);) {
     if (line.starts_with("name: ")) mutants.push_back({line.substr(6), "", "", ""});
     if (line.starts_with("file: ")) mutants.back().file = line.substr(6);
-    if (line.starts_with("- ")) mutants.back().old_text = line.substr(2);
-    if (line.starts_with("+ ")) mutants.back().new_text = line.substr(2);
+    for (const auto& [mark, text] :
+         {std::pair("- ", &Mutant::old_text), std::pair("+ ", &Mutant::new_text)}) {
+      if (!line.starts_with(mark)) continue;
+      if (!(mutants.back().*text).empty()) {
+        fmt::print(stderr, "mutant {}: more than one \"{}\"\n", mutants.back().name, mark);
+        std::exit(1);
+      }
+      mutants.back().*text = line.substr(2);
+    }
   }
   return mutants;
 }
