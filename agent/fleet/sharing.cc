@@ -292,7 +292,7 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
   // It had arrived, and only the answer was lost.
   if (!draft_.version.empty() && (version == draft_.version || written == draft_.version))
     published(at, news);
-  const bool lost = this->lost(version, mark, written);
+  const bool lost = has_forgotten(version, mark, written);
   remember(std::move(mark), written, news);
   Lines alerts = lines(3), told = lines(4), silences = lines(5);
   if (lost) silences_pending_.insert(silences_.begin(), silences_.end());
@@ -327,7 +327,8 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
   return news;
 }
 
-bool Sharing::lost(const std::string& version, const std::string& mark, const std::string& written) const {
+bool Sharing::has_forgotten(const std::string& version, const std::string& mark,
+                            const std::string& written) const {
   return is_behind(version, version_.value_or("")) || is_behind(written, written_) ||
          (!mark_.empty() && mark_ != mark);
 }
