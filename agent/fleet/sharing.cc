@@ -18,7 +18,7 @@ constexpr Duration kMemberMemory = 15s;
 constexpr Duration kMembersMin = 2s;
 constexpr Duration kMembersMax = 60s;
 constexpr auto kAgentsKept = std::chrono::hours(1);
-constexpr size_t kMarkMax = 64;
+constexpr size_t kMarkBytesMax = 1024;  // of what anybody may have written where our marks are
 
 std::string ms_text(Timestamp at) {
   return std::to_string(to_unix_ms(at));
@@ -287,13 +287,14 @@ News Sharing::take_shared(Moment at, const Replies& replies) {
     return out;
   };
   News news;
-  const std::string &version = replies.at(0).text, &written = replies.at(2).text;
-  std::string mark = replies.at(1).text.substr(0, kMarkMax);
+  const std::string& version = replies.at(0).text;
+  const std::string mark = replies.at(1).text.substr(0, kMarkBytesMax);
+  const std::string written = replies.at(2).text.substr(0, kMarkBytesMax);
   // It had arrived, and only the answer was lost.
   if (!draft_.version.empty() && (version == draft_.version || written == draft_.version))
     published(at, news);
   const bool lost = has_forgotten(version, mark, written);
-  remember(std::move(mark), written, news);
+  remember(mark, written, news);
   Lines alerts = lines(3), told = lines(4), silences = lines(5);
   if (lost) silences_pending_.insert(silences_.begin(), silences_.end());
   news.told.lost = lost;
@@ -333,10 +334,10 @@ bool Sharing::has_forgotten(const std::string& version, const std::string& mark,
          (!mark_.empty() && mark_ != mark);
 }
 
-void Sharing::remember(std::string mark, std::string written, News& news) {
+void Sharing::remember(const std::string& mark, const std::string& written, News& news) {
   if (mark == mark_ && written == written_) return;
-  mark_ = std::move(mark);
-  written_ = std::move(written);
+  mark_ = mark;
+  written_ = written.substr(0, kMarkBytesMax);
   news.told.memory = mark_ + ' ' + written_;
 }
 

@@ -150,7 +150,7 @@ class Sharing {
   void not_published();
   // Whether Redis has lost something since it was read or written.
   bool has_forgotten(const std::string& version, const std::string& mark, const std::string& written) const;
-  void remember(std::string mark, std::string written, News& news);
+  void remember(const std::string& mark, const std::string& written, News& news);
   void know_told(const std::string& conversation, std::string text);
   Duration members_period() const;
   std::chrono::milliseconds offset(Moment at) const;

@@ -46,6 +46,13 @@ class PipelineSharedTest : public testing::Test {
       for (const Delivery& delivery : std::exchange(sent, {}))
         take(pipeline.on_delivery(now, delivery.id, {}));
     }
+    // Of the only message under way.
+    void lose_answer(Timestamp now) {
+      DeliveryOutcome lost;
+      lost.kind = DeliveryOutcome::Kind::kRetry;
+      lost.maybe_delivered = true;
+      take(pipeline.on_delivery(now, std::exchange(sent, {}).at(0).id, lost));
+    }
   };
 
   PipelineSharedTest() {
@@ -66,6 +73,16 @@ class PipelineSharedTest : public testing::Test {
     SharedNews news;
     for (const auto& [key, text] : agent.shared) news.known.push_back(key);
     return news;
+  }
+
+  // One that has heard of nobody else tells these ends, in one message.
+  void expect_ends(const Agent& known, const std::vector<std::string>& names) {
+    Agent holder(together_);
+    holder.take(holder.pipeline.learn(kNow + 3s, shared(known)));
+    for (const std::string& name : names) holder.resolve(kNow + 10s, name);
+    holder.take(holder.pipeline.step(kNow + 12s));
+    ASSERT_EQ(holder.sent.size(), 1u);
+    EXPECT_EQ(holder.sent[0].notifications[0].alerts.size(), names.size());
   }
 
   std::shared_ptr<const Config> config_ = script::ConfigReader().read(
@@ -193,12 +210,7 @@ TEST_F(PipelineSharedTest, a_third_that_was_alone_too_takes_nothing_away) {
   last.take(last.pipeline.learn(kNow + 1s, shared(agents[0])));
   EXPECT_FALSE(last.shared.empty()) << "it has something to add";
   last.take(last.pipeline.learn(kNow + 2s, shared(agents[1])));  // before it could
-  Agent holder(together_);
-  holder.take(holder.pipeline.learn(kNow + 3s, shared(last)));
-  for (const std::string name : {"A", "B", "C"}) holder.resolve(kNow + 10s, name);
-  holder.take(holder.pipeline.step(kNow + 12s));
-  ASSERT_EQ(holder.sent.size(), 1u);
-  EXPECT_EQ(holder.sent[0].notifications[0].alerts.size(), 3u);
+  expect_ends(last, {"A", "B", "C"});
 }
 
 TEST_F(PipelineSharedTest, what_others_have_read_is_theirs_to_change) {
@@ -227,10 +239,7 @@ TEST_F(PipelineSharedTest, a_repetition_without_an_answer_is_nothing_that_others
   for (Agent* agent : {&teller, &standby}) agent->fire(later - 200s, "A");
   teller.take(teller.pipeline.step(later));
   ASSERT_EQ(teller.sent.size(), 1u);
-  DeliveryOutcome lost;
-  lost.kind = DeliveryOutcome::Kind::kRetry;
-  lost.maybe_delivered = true;
-  teller.take(teller.pipeline.on_delivery(later, std::exchange(teller.sent, {})[0].id, lost));
+  teller.lose_answer(later);
   teller.take(teller.pipeline.set_telling(later, false));
   standby.take(standby.pipeline.set_telling(later, true));
   standby.answer(later + 1s);
@@ -271,13 +280,10 @@ TEST_F(PipelineSharedTest,
   lonely.take(lonely.pipeline.learn(kNow + 7s, read(lonely)));
   others.take(others.pipeline.learn(kNow + 7s, shared(lonely)));
 
-  DeliveryOutcome lost;
-  lost.kind = DeliveryOutcome::Kind::kRetry;
-  lost.maybe_delivered = true;
   lonely.fire(kNow + 31s, "A");
   lonely.take(lonely.pipeline.step(kNow + 33s));
   ASSERT_EQ(lonely.sent.size(), 1u);
-  lonely.take(lonely.pipeline.on_delivery(kNow + 33s, std::exchange(lonely.sent, {})[0].id, lost));
+  lonely.lose_answer(kNow + 33s);
   lonely.take(lonely.pipeline.set_telling(kNow + 34s, false));
 
   others.take(others.pipeline.set_telling(kNow + 20s, true));
@@ -340,19 +346,16 @@ TEST_F(PipelineSharedTest, what_others_tell_while_a_message_is_under_way_is_not_
 TEST_F(PipelineSharedTest, what_others_tell_while_a_message_is_under_way_is_not_overwritten) {
   Agent first(together_), second(together_);
   for (Agent* agent : {&first, &second}) agent->take(agent->pipeline.set_sharing(kNow, true));
-  DeliveryOutcome lost;
-  lost.kind = DeliveryOutcome::Kind::kRetry;
-  lost.maybe_delivered = true;
   first.fire(kNow, "A");
   first.fire(kNow, "B");
-  first.take(first.pipeline.on_delivery(kNow, std::exchange(first.sent, {})[0].id, lost));
+  first.lose_answer(kNow);
   second.fire(kNow, "A");
-  second.take(second.pipeline.on_delivery(kNow, std::exchange(second.sent, {})[0].id, lost));
+  second.lose_answer(kNow);
   second.take(second.pipeline.step(kNow + 10s));
   ASSERT_EQ(second.sent.size(), 1u);
   second.shared.clear();
   second.take(second.pipeline.learn(kNow + 11s, shared(first)));
-  second.take(second.pipeline.on_delivery(kNow + 12s, std::exchange(second.sent, {})[0].id, lost));
+  second.lose_answer(kNow + 12s);
   EXPECT_EQ(second.shared, decltype(second.shared){}) << "the others know more than this one";
 }
 
@@ -427,12 +430,7 @@ TEST_F(PipelineSharedTest, a_memory_that_lost_something_is_told_it_with_what_it_
   news.lost = true;
   first.take(first.pipeline.learn(kNow + 1s, news));
   ASSERT_EQ(first.shared.size(), 1u);
-  Agent holder(together_);
-  holder.take(holder.pipeline.learn(kNow + 2s, shared(first)));
-  for (const std::string name : {"A", "B"}) holder.resolve(kNow + 10s, name);
-  holder.take(holder.pipeline.step(kNow + 12s));
-  ASSERT_EQ(holder.sent.size(), 1u);
-  EXPECT_EQ(holder.sent[0].notifications[0].alerts.size(), 2u);
+  expect_ends(first, {"A", "B"});
 }
 
 TEST_F(PipelineSharedTest, what_the_others_memory_is_known_by_is_kept_with_what_they_know) {

@@ -123,6 +123,15 @@ class SharingTest : public testing::Test {
     };
   }
 
+  // Whether it notices, in its next rounds, that something is lost.
+  bool notices_a_loss(Agent& agent, int count) {
+    bool lost = false;
+    on_news_ = [&](Agent&, const News& news) { lost = lost || news.told.lost; };
+    rounds({&agent}, count);
+    on_news_ = {};
+    return lost;
+  }
+
   std::string field(const std::string& hash, const std::string& name) {
     test::MemoryRedis::Session session;
     const test::RedisReply all = redis_.run(session, {"HGETALL", hash});
@@ -381,10 +390,7 @@ TEST_F(SharingTest, who_was_away_notices_that_redis_lost_everything_meanwhile) {
     EXPECT_FALSE(again.news.told.lost) << "once is enough";
   }
   // One that lived all the time, and heard nothing of Redis: the version is higher than the one that it read.
-  bool lost = false;
-  on_news_ = [&](Agent& agent, const News& news) { lost = lost || (&agent == &a_ && news.told.lost); };
-  rounds({&a_}, 2);
-  EXPECT_TRUE(lost);
+  EXPECT_TRUE(notices_a_loss(a_, 2));
 }
 
 TEST_F(SharingTest, who_was_away_notices_that_a_fail_over_lost_its_last_words) {
@@ -399,11 +405,8 @@ TEST_F(SharingTest, who_was_away_notices_that_a_fail_over_lost_its_last_words) {
   say(b_, told("third"));
   rounds({&b_}, 10);
   ASSERT_EQ(field(kTold, "group"), "third");
-  bool lost = false;
-  on_news_ = [&](Agent& agent, const News& news) { lost = lost || (&agent != &b_ && news.told.lost); };
   Agent again{"a", 0s, a_.memory};
-  rounds({&again}, 2);
-  EXPECT_TRUE(lost);
+  EXPECT_TRUE(notices_a_loss(again, 2));
 }
 
 TEST_F(SharingTest, who_was_away_and_missed_nothing_but_news_says_nothing_anew) {
@@ -415,11 +418,22 @@ TEST_F(SharingTest, who_was_away_and_missed_nothing_but_news_says_nothing_anew) 
   rounds({&a_, &b_}, 2);
   say(b_, told("third"));
   rounds({&b_}, 10);
-  bool lost = false;
-  on_news_ = [&](Agent& agent, const News& news) { lost = lost || (&agent != &b_ && news.told.lost); };
   Agent again{"a", 0s, memory};  // killed before its state file had its last words
-  rounds({&again}, 5);
-  EXPECT_FALSE(lost);
+  EXPECT_FALSE(notices_a_loss(again, 5));
+}
+
+TEST_F(SharingTest, what_somebody_else_wrote_where_its_marks_are_is_bounded) {
+  rounds({&a_, &b_}, 3);
+  say(a_, told("first"));
+  rounds({&a_, &b_}, 2);
+  test::MemoryRedis::Session session;
+  for (const std::string key : {"sluice:{fleet}:memory", "sluice:{fleet}:written:a"})
+    redis_.run(session, {"SET", key, std::string(100'000, 'x')});
+  say(b_, silence("one"));
+  rounds({&b_, &a_}, 2);
+  EXPECT_LT(a_.memory.size(), 4096u);
+  say(b_, silence("two"));
+  EXPECT_FALSE(notices_a_loss(a_, 3)) << "that was once, and is known";
 }
 
 }  // namespace
